@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# Libraries from the distribution (deps/apt.txt names the packages); a missing one stops here with the command that mends it.
+set(missing)
+macro(plumb_need package)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    list(APPEND missing ${package})
+  endif()
+endmacro()
+
+plumb_need(fmt)
+plumb_need(nlohmann_json)
+plumb_need(tomlplusplus)
+plumb_need(CLI11)
+plumb_need(hwy)
+plumb_need(OpenMP)
+plumb_need(SQLite3)
+plumb_need(OpenSSL)
+plumb_need(GTest)
+plumb_need(benchmark)
+plumb_need(Threads)
+
+# xxHash comes without a CMake package.
+find_path(XXHASH_INCLUDE_DIR xxhash.h)
+find_library(XXHASH_LIBRARY xxhash)
+if(XXHASH_INCLUDE_DIR AND XXHASH_LIBRARY)
+  add_library(xxhash INTERFACE)
+  target_include_directories(xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
+  target_link_libraries(xxhash INTERFACE ${XXHASH_LIBRARY})
+else()
+  list(APPEND missing xxHash)
+endif()
+
+if(missing)
+  list(JOIN missing ", " missing)
+  message(FATAL_ERROR "not found: ${missing}. Run deps/setup, which installs the packages of deps/apt.txt.")
+endif()
+include(GoogleTest)

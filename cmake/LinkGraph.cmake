@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes link_graph.txt into the build folder: one line per target, `target: what it links`, for tools/check_structure.py. Written when
+# CMake generates, so that whatever any CMakeLists.txt linked by then is in it.
+function(plumb_targets_under result folder)
+  get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+  get_property(folders DIRECTORY ${folder} PROPERTY SUBDIRECTORIES)
+  foreach(subfolder ${folders})
+    plumb_targets_under(more ${subfolder})
+    list(APPEND targets ${more})
+  endforeach()
+  set(${result} ${targets} PARENT_SCOPE)
+endfunction()
+
+plumb_targets_under(targets ${CMAKE_SOURCE_DIR})
+set(link_graph "")
+foreach(target ${targets})
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL UTILITY)
+    continue()
+  endif()
+  set(property LINK_LIBRARIES)
+  if(type STREQUAL INTERFACE_LIBRARY)
+    set(property INTERFACE_LINK_LIBRARIES)
+  endif()
+  string(APPEND link_graph "${target}: $<JOIN:$<TARGET_PROPERTY:${target},${property}>, >\n")
+endforeach()
+file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/link_graph.txt CONTENT "${link_graph}")

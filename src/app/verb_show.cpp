@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// show: a study as a table, or one run with its configuration, checks and log.
+#include <iostream>
+#include <memory>
+
+#include "app/verbs.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "lab/host.h"
+#include "lab/view.h"
+#include "report/study_tables.h"
+#include "report/words.h"
+
+namespace plumb::app {
+
+namespace {
+
+struct Options {
+    std::string what;
+    bool config = false, checks = false, log = false;
+    OutputForm form;
+};
+
+void show_study(const Session& session, const lab::Store& store, const Options& options) {
+    const lab::StudyView view = lab::load_view(store, options.what);
+    for (const std::string& damaged : view.damaged) std::cerr << "note: not counted: " << damaged << "\n";
+    if (options.checks) return print_table(session, report::checks_table(view), options.form);
+    if (options.config) {
+        for (const lab::ViewRow& row : view.rows) {
+            if (row.record) std::cout << "# " << row.record->run << "\n" << base::read_file(store.run_folder(*row.record) / "config.toml") << "\n";
+        }
+        return;
+    }
+    if (options.form.json) {
+        std::cout << report::show_json(view).dump(1) << "\n";
+        return;
+    }
+    if (options.form.csv) return print_table(session, report::all_points_table(view), options.form);
+    std::cout << session.out().strong(view.title) << "\n";
+    for (std::size_t experiment = 0; experiment < view.experiments.size(); ++experiment) {
+        std::cout << "\n" << session.out().strong(view.experiments[experiment].name) << "  " << view.experiments[experiment].command << "\n";
+        print_table(session, report::experiment_table(view, experiment), options.form);
+    }
+}
+
+report::Table run_table(const lab::Record& record) {
+    using report::Content;
+    report::Table table{record.run, {{"what", "what"}, {"value", "value", Content::prose}}, {}};
+    const auto add = [&](const std::string& what, const std::string& value) {
+        if (!value.empty()) table.rows.push_back({report::text_cell(what), report::text_cell(value)});
+    };
+    add("run", record.run);
+    add("study", record.study + ", experiment " + record.experiment);
+    for (const lab::Setting& setting : record.point.settings) add("  " + setting.name, lab::format(setting.value));
+    add("seed", std::to_string(record.point.seed) + ", repeat " + std::to_string(record.point.repeat));
+    add("status", std::string(lab::name(record.status)));
+    add("reason", record.reason);
+    add("hint", record.hint);
+    for (const lab::MetricValue& metric : record.metrics) {
+        add(metric.name, base::format_number(metric.value, 6) + (metric.low == metric.high ? "" : "  (" + base::format_number(metric.low, 6) + " to " +
+                                                                 base::format_number(metric.high, 6) + ", n = " + std::to_string(metric.samples) + ")"));
+    }
+    for (const lab::Timing& timing : record.timings) {
+        add("timing " + timing.action, base::format_seconds(timing.median.value) + ", MAD " + base::format_seconds(timing.median_absolute_deviation) + ", minimum " +
+                                           base::format_seconds(timing.minimum) + ", " + std::to_string(timing.calls_per_sample) +
+                                           " calls a sample, stopped: " + std::string(lab::name(timing.stop)));
+    }
+    add("measured with", record.group);
+    add("machine", lab::summarize_host(record.host));
+    add("code", record.code_version);
+    add("started", record.started + ", took " + base::format_seconds(record.seconds));
+    return table;
+}
+
+void show_run(const Session& session, const lab::Store& store, const Options& options) {
+    const lab::Record record = store.find(options.what);
+    const std::filesystem::path folder = store.run_folder(record);
+    if (options.config) {
+        std::cout << base::read_file(folder / "config.toml");
+    } else if (options.checks) {
+        print_table(session, report::checks_table(record), options.form);
+    } else if (options.log) {
+        const bool has_log = std::filesystem::exists(folder / "log.txt");
+        std::cout << (has_log ? base::read_file(folder / "log.txt") : "");
+        if (!has_log) std::cerr << "the run wrote no log\n";
+    } else {
+        print_table(session, run_table(record), options.form);
+        std::cerr << "files: " << folder.string() << "\n";
+    }
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Session& session) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("show", "the results of a study as a table, or one run");
+    verb->add_option("what", options->what, "study, or run (folder name, its beginning, or the point's hash)")->required();
+    auto* config = verb->add_flag("--config", options->config, "resolved settings with the origin of each");
+    auto* checks = verb->add_flag("--checks", options->checks, "what the output was compared with, and the line that repeats it")->excludes(config);
+    verb->add_flag("--log", options->log, "log of one run")->excludes(config)->excludes(checks);
+    add_output_form(*verb, options->form);
+    verb->callback([options, &session] {
+        const lab::Store store = session.store();
+        const std::vector<std::string> studies = store.studies();
+        const bool is_study = std::find(studies.begin(), studies.end(), options->what) != studies.end();
+        const bool looks_like_run = !options->what.empty() && std::isxdigit(static_cast<unsigned char>(options->what.front())) && options->what.size() >= 4 &&
+                                    options->what.find_first_not_of("0123456789abcdefTZ.-") == std::string::npos;
+        if (!is_study && (looks_like_run || options->log)) show_run(session, store, *options);
+        else show_study(session, store, *options);
+    });
+}
+
+}  // namespace plumb::app

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Digests: XXH3-128 for identity and torn-write detection, SHA-256 for data that came from elsewhere. Both as lower-case hex.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace plumb::base {
+
+std::string xxh3_hex(std::string_view bytes);                         ///< 32 hex digits
+std::string sha256_hex(std::string_view bytes);                       ///< 64 hex digits
+std::string file_xxh3_hex(const std::filesystem::path& path);         ///< throws Error{missing} naming the file
+std::string file_sha256_hex(const std::filesystem::path& path);       ///< throws Error{missing} naming the file
+
+}  // namespace plumb::base

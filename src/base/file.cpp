@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+
+#include "base/error.h"
+
+namespace plumb::base {
+
+namespace {
+
+class Descriptor {
+  public:
+    Descriptor(const std::filesystem::path& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int number() const { return number_; }
+
+  private:
+    int number_;
+};
+
+[[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
+    throw Error(ErrorKind::failed, "cannot " + what + " " + path.string() + ": " + std::strerror(errno),
+                "check free space and permissions of " + path.parent_path().string());
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+    const Descriptor descriptor(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+    if (descriptor.number() >= 0) ::fsync(descriptor.number());
+}
+
+std::tm utc_now(int* milliseconds) {
+    const auto now = std::chrono::system_clock::now();
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    *milliseconds = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return parts;
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path)) {
+        throw Error(ErrorKind::missing, "cannot read " + path.string(), "check that the file exists and is readable");
+    }
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+    const Descriptor descriptor(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (descriptor.number() < 0) fail("create", path);
+    while (!content.empty()) {
+        const ssize_t written = ::write(descriptor.number(), content.data(), content.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) fail("write", path);
+        content.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fsync(descriptor.number()) != 0) fail("flush", path);
+}
+
+void replace_file(const std::filesystem::path& path, std::string_view content) {
+    std::filesystem::path temporary = path;
+    temporary += ".tmp-" + std::to_string(::getpid());
+    write_file(temporary, content);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename into", path);
+    sync_folder(path.parent_path());
+}
+
+std::string utc_timestamp() {
+    int milliseconds = 0;
+    const std::tm parts = utc_now(&milliseconds);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y%m%dT%H%M%S", &parts);
+    char fraction[8];
+    std::snprintf(fraction, sizeof fraction, ".%03dZ", milliseconds % 1000);
+    return std::string(text) + fraction;
+}
+
+std::string utc_iso8601() {
+    int milliseconds = 0;
+    const std::tm parts = utc_now(&milliseconds);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+}  // namespace plumb::base

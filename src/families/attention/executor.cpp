@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families/attention/executor.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "kernels/attention/implementations.h"
+#include "kernels/isa.h"
+#include "nn/attention_peers.h"
+
+namespace plumb::families::attention {
+
+namespace {
+
+using kernels::attention::Implementation;
+using kernels::attention::Problem;
+
+std::optional<kernels::Isa> forced_isa(const std::string& wanted) {
+    if (wanted == "best") return std::nullopt;
+    for (const kernels::Isa isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::amx}) {
+        if (kernels::name(isa) != wanted) continue;
+        if (const std::string_view reason = kernels::why_not(isa); !reason.empty()) {
+            throw base::Error(base::ErrorKind::unsupported, "isa " + wanted + ": " + std::string(reason), "leave isa at best");
+        }
+        return isa;
+    }
+    throw base::Error(base::ErrorKind::usage, "unknown isa '" + wanted + "'", "allowed: best, scalar, avx2, avx512, amx");
+}
+
+class KernelExecutor final : public Executor {
+  public:
+    KernelExecutor(const Implementation& implementation, std::optional<kernels::Isa> isa, const Problem& problem)
+        : implementation_(implementation), isa_(isa), problem_(problem), out_(output_size(problem.shape)) {}
+
+    void forward() override {
+        // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one store.
+        if (isa_) kernels::set_isa(*isa_);
+        else kernels::reset_isa();
+        implementation_.run(problem_, out_);
+    }
+    void copy_output(std::span<float> out_BNHE) const override { std::copy(out_.begin(), out_.end(), out_BNHE.begin()); }
+
+  private:
+    static std::size_t output_size(const kernels::attention::Shape& shape) {
+        return static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.value_dim);
+    }
+    const Implementation& implementation_;
+    std::optional<kernels::Isa> isa_;
+    Problem problem_;
+    std::vector<float> out_;
+};
+
+class PeerExecutor final : public Executor {
+  public:
+    PeerExecutor(const std::string& name, const Problem& problem) : peer_(nn::make_attention_peer(name, problem)), threads_(problem.threads) {}
+
+    void forward() override {
+        static int current_threads = 0;
+        if (current_threads != threads_) nn::set_torch_threads(threads_);
+        current_threads = threads_;
+        peer_->forward();
+    }
+    void copy_output(std::span<float> out_BNHE) const override { peer_->copy_output(out_BNHE); }
+
+  private:
+    std::unique_ptr<nn::AttentionPeer> peer_;
+    int threads_;
+};
+
+const Implementation* own_implementation(const std::string& name) {
+    const auto table = kernels::attention::implementations();
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Implementation& entry) { return entry.name == name; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<std::string> implementation_names() {
+    // Named here and not asked of nn, so that a study reads the same in a build without LibTorch.
+    std::vector<std::string> names = {"loop", "broadcast", "einsum", "einsum-direct", "sdpa"};
+    for (const Implementation& entry : kernels::attention::implementations()) names.emplace_back(entry.name);
+    return names;
+}
+
+bool is_plumbs_own(const std::string& name) { return own_implementation(name) != nullptr; }
+
+std::unique_ptr<Executor> make_executor(const std::string& name, const std::string& isa, const Problem& problem) {
+    const Implementation* own = own_implementation(name);
+    const std::string reason = own ? own->why_not(problem) : nn::why_not(name, problem);
+    if (!reason.empty()) throw base::Error(base::ErrorKind::unsupported, "impl " + name + ": " + reason);
+    if (!own) return std::make_unique<PeerExecutor>(name, problem);
+    return std::make_unique<KernelExecutor>(*own, forced_isa(isa), problem);
+}
+
+}  // namespace plumb::families::attention

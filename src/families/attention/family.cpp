@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families/attention/family.h"
+
+#include "families/attention/declarations.h"
+#include "families/attention/trial.h"
+
+namespace plumb::families::attention {
+
+namespace {
+
+class AttentionFamily final : public lab::Family {
+  public:
+    std::string name() const override { return "attention"; }
+    std::string summary() const override { return "attention from a loop over queries to a fused kernel: time, share of peak, error against fp64"; }
+    int version() const override { return 1; }
+    const lab::Schema& schema() const override { return attention::schema(); }
+    const std::vector<lab::Metric>& metrics() const override { return attention::metrics(); }
+    const std::vector<lab::Figure>& figures() const override { return attention::figures(); }
+    std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context& context) const override {
+        return std::make_unique<AttentionTrial>(read_request(point.settings, context.seed));
+    }
+};
+
+}  // namespace
+
+std::shared_ptr<const lab::Family> make_family() { return std::make_shared<AttentionFamily>(); }
+
+}  // namespace plumb::families::attention

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families/families.h"
+
+#include "families/attention/family.h"
+
+namespace plumb::families {
+
+lab::Families all() {
+    return {
+        attention::make_family(),
+    };
+}
+
+}  // namespace plumb::families

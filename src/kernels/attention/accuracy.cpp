@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors by the norm of accuracy.h.
+#include "kernels/attention/accuracy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "kernels/attention/masks.h"
+
+namespace plumb::kernels::attention {
+namespace {
+
+constexpr double u = 0x1p-24;
+constexpr double half_smallest = 0x1p-150;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Largest |out - exact|; infinite where one is NaN or inf and the other is not the same.
+double largest_error(std::span<const double> exact, std::span<const float> out) {
+    double largest = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+        const double value = out[i];
+        if (std::isfinite(exact[i]) && std::isfinite(value)) {
+            largest = std::max(largest, std::abs(value - exact[i]));
+        } else if (std::isnan(exact[i]) != std::isnan(value) || (!std::isnan(value) && value != exact[i])) {
+            return infinity;
+        }
+    }
+    return largest;
+}
+
+/// First-order effect on one query's outputs of rounding each of its scores and probabilities once, largest over its outputs, in units of
+/// u.
+double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64_t h, std::int64_t n, std::span<const double> out_E) {
+    const Shape& s = problem.shape;
+    const float* q = problem.q + b * problem.q_strides.batch + h * problem.q_strides.head + n * problem.q_strides.row;
+    const float* k = problem.k + b * problem.k_strides.batch + h * problem.k_strides.head;
+    const float* v = problem.v + b * problem.v_strides.batch + h * problem.v_strides.head;
+    const double scale = effective_scale(problem);
+
+    struct Key {
+        std::int64_t index;
+        double score;
+        double magnitude;  ///< scale sum |q k|
+    };
+    std::vector<Key> visible;
+    double maximum = -infinity;
+    for (std::int64_t m = 0; m < s.keys; ++m) {
+        if (is_hidden(problem, b, n, m)) continue;
+        Key key{.index = m, .score = 0, .magnitude = 0};
+        for (std::int64_t d = 0; d < s.head_dim; ++d) {
+            const double product = scale * static_cast<double>(q[d * problem.q_strides.column]) *
+                                   static_cast<double>(k[m * problem.k_strides.row + d * problem.k_strides.column]);
+            key.score += product;
+            key.magnitude += std::abs(product);
+        }
+        maximum = std::max(maximum, key.score);
+        visible.push_back(key);
+    }
+    double sum = 0;
+    for (const Key& key : visible) sum += std::exp(key.score - maximum);
+
+    double largest = 0;
+    for (std::int64_t e = 0; e < s.value_dim; ++e) {
+        double effect = 0;
+        for (const Key& key : visible) {
+            const double probability = std::exp(key.score - maximum) / sum;
+            const double value = v[key.index * problem.v_strides.row + e * problem.v_strides.column];
+            effect += probability * (std::abs(value - out_E[e]) * key.magnitude + std::abs(value));
+        }
+        if (std::isfinite(effect)) largest = std::max(largest, effect);
+    }
+    return largest;
+}
+
+double single_rounding(const Problem& problem, std::span<const double> reference_BNHE) {
+    const Shape& s = problem.shape;
+    if (std::ssize(reference_BNHE) >= few_outputs) return 0;
+    double largest = 0;
+    for (std::int64_t b = 0; b < s.batch; ++b) {
+        for (std::int64_t n = 0; n < s.queries; ++n) {
+            for (std::int64_t h = 0; h < s.heads; ++h) {
+                const auto out_E = reference_BNHE.subspan(((b * s.queries + n) * s.heads + h) * s.value_dim, s.value_dim);
+                largest = std::max(largest, single_rounding_of_row(problem, b, h, n, out_E));
+            }
+        }
+    }
+    return u * largest;
+}
+
+std::vector<std::int64_t> random_order(std::int64_t count, int draw) {
+    const base::RandomStream stream(static_cast<std::uint64_t>(draw), "attention.order");
+    std::vector<std::int64_t> order(count);
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+    for (std::int64_t i = count - 1; i > 0; --i) std::swap(order[i], order[stream.below(i, i + 1)]);
+    return order;
+}
+
+/// B x rows x H x D, contiguous, column d taken from column order[d].
+std::vector<float> reorder_columns(const float* source, const Strides& strides, const Shape& s, std::int64_t rows,
+                                   std::span<const std::int64_t> order) {
+    std::vector<float> target;
+    target.reserve(s.batch * rows * s.heads * s.head_dim);
+    for (std::int64_t b = 0; b < s.batch; ++b) {
+        for (std::int64_t r = 0; r < rows; ++r) {
+            for (std::int64_t h = 0; h < s.heads; ++h) {
+                const float* row = source + b * strides.batch + r * strides.row + h * strides.head;
+                for (const std::int64_t column : order) target.push_back(row[column * strides.column]);
+            }
+        }
+    }
+    return target;
+}
+
+/// Largest error of plain() with the columns of q and k in the `draw`-th order: the same attention, other roundings.
+double plain_error_in_order(const Problem& problem, std::span<const double> reference_BNHE, int draw) {
+    const Shape& s = problem.shape;
+    const std::vector<std::int64_t> order = random_order(s.head_dim, draw);
+    const std::vector<float> q = reorder_columns(problem.q, problem.q_strides, s, s.queries, order);
+    const std::vector<float> k = reorder_columns(problem.k, problem.k_strides, s, s.keys, order);
+    Problem reordered = problem;
+    reordered.q = q.data();
+    reordered.k = k.data();
+    reordered.q_strides = strides_bnhd(s.queries, s.heads, s.head_dim);
+    reordered.k_strides = strides_bnhd(s.keys, s.heads, s.head_dim);
+    std::vector<float> out(reference_BNHE.size());
+    plain(reordered, out);
+    return largest_error(reference_BNHE, out);
+}
+
+std::int64_t distinct_up_to_two(std::span<const float> out) {
+    if (out.empty()) return 0;
+    return std::all_of(out.begin(), out.end(), [&](float value) { return value == out.front(); }) ? 1 : 2;
+}
+
+}  // namespace
+
+bool Accuracy::within() const {
+    return std::isfinite(bound) && max_error <= bound;
+}
+
+Accuracy measure_accuracy(const Problem& problem, std::span<const double> reference_BNHE, std::span<const float> plain_BNHE,
+                          std::span<const float> out_BNHE) {
+    validate(problem);
+    for (const std::size_t size : {reference_BNHE.size(), plain_BNHE.size(), out_BNHE.size()}) require_output_size(problem.shape, size);
+
+    double largest_output = 0;
+    for (const double value : reference_BNHE) {
+        if (std::isfinite(value)) largest_output = std::max(largest_output, std::abs(value));
+    }
+    Accuracy accuracy;
+    accuracy.max_error = largest_error(reference_BNHE, out_BNHE);
+    accuracy.plain_max_error = largest_error(reference_BNHE, plain_BNHE);
+    accuracy.single_rounding = single_rounding(problem, reference_BNHE);
+    accuracy.compared = std::ssize(out_BNHE);
+    accuracy.distinct = distinct_up_to_two(out_BNHE);
+    const auto update_bound = [&] {
+        accuracy.bound = 2 * std::max(accuracy.plain_max_error, accuracy.single_rounding) + std::max(u * largest_output, half_smallest);
+    };
+    update_bound();
+    for (int draw = 1; draw < plain_orders && std::isfinite(accuracy.max_error) && accuracy.max_error > accuracy.bound; ++draw) {
+        accuracy.plain_max_error = std::max(accuracy.plain_max_error, plain_error_in_order(problem, reference_BNHE, draw));
+        update_bound();
+    }
+    return accuracy;
+}
+
+Accuracy measure_accuracy(const Problem& problem, std::span<const float> out_BNHE) {
+    std::vector<double> exact(out_BNHE.size());
+    std::vector<float> yardstick(out_BNHE.size());
+    reference(problem, exact);
+    plain(problem, yardstick);
+    return measure_accuracy(problem, exact, yardstick, out_BNHE);
+}
+
+}  // namespace plumb::kernels::attention

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention in fp64: the answer that everything else is compared with.
+#include "kernels/attention/attention.h"
+#include "kernels/attention/stepwise.h"
+
+namespace plumb::kernels::attention {
+
+void reference(const Problem& problem, std::span<double> out_BNHE) {
+    validate(problem);
+    stepwise_attention<double>(problem, effective_scale(problem), out_BNHE);
+}
+
+}  // namespace plumb::kernels::attention

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attention forms that LibTorch users write, timed as peers of plumb's own kernels. Each form sees tensors of the stage's rank:
+// queries (N, D), heads (N, H, D), batch (B, N, H, D), so that a lower stage pays for no axis it does not have.
+// To add a form: a function from Inputs to the output and one line of `forms`; the tests walk attention_peers().
+//
+// Legend: B batch, H heads, N queries, M keys, D head_dim, E value_dim. Shape suffixes name the axes of the highest stage.
+#include "nn/attention_peers.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/headeronly/version.h>
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace plumb::nn {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using kernels::attention::MaskKind;
+using kernels::attention::Problem;
+using kernels::attention::Strides;
+
+/// Views of the borrowed arrays, built once; an undefined `hidden` means that every key is visible.
+struct Inputs {
+    at::Tensor q_BNHD;
+    at::Tensor k_BMHD;
+    at::Tensor v_BMHE;
+    at::Tensor hidden_BNM;      ///< expanded without copying; rank 2 below the batch stage
+    at::Tensor sdpa_mask_BHNM;  ///< inverted: true takes part; undefined where is_causal or no mask says it all
+    bool sdpa_is_causal = false;
+    double scale = 1;
+};
+
+at::Tensor softmax_over_visible(at::Tensor score, const at::Tensor& hidden) {
+    if (hidden.defined()) {
+        score = score.masked_fill(hidden, -INFINITY);
+    }
+    return at::softmax(score, -1);
+}
+
+at::Tensor one_query(const at::Tensor& q_1D, const at::Tensor& k_MD, const at::Tensor& v_ME, const at::Tensor& hidden_1M, double scale) {
+    const at::Tensor score_1M = at::matmul(q_1D, k_MD.t()) * scale;
+    return at::matmul(softmax_over_visible(score_1M, hidden_1M), v_ME);
+}
+
+at::Tensor loop_queries(const at::Tensor& q_ND, const at::Tensor& k_MD, const at::Tensor& v_ME, const at::Tensor& hidden_NM, double scale) {
+    std::vector<at::Tensor> rows_1E;
+    for (std::int64_t query = 0; query < q_ND.size(0); ++query) {
+        const at::Tensor hidden_1M = hidden_NM.defined() ? hidden_NM.select(0, query).unsqueeze(0) : at::Tensor();
+        rows_1E.push_back(one_query(q_ND.select(0, query).unsqueeze(0), k_MD, v_ME, hidden_1M, scale));
+    }
+    return at::stack(rows_1E).squeeze(1);
+}
+
+at::Tensor loop_heads(const at::Tensor& q_NHD, const at::Tensor& k_MHD, const at::Tensor& v_MHE, const at::Tensor& hidden_NM,
+                      double scale) {
+    std::vector<at::Tensor> heads_NE;
+    for (std::int64_t head = 0; head < q_NHD.size(1); ++head) {
+        heads_NE.push_back(loop_queries(q_NHD.select(1, head), k_MHD.select(1, head), v_MHE.select(1, head), hidden_NM, scale));
+    }
+    return at::stack(heads_NE).transpose(0, 1);
+}
+
+at::Tensor loop(const Inputs& in) {
+    switch (in.q_BNHD.dim()) {
+        case 2:
+            return loop_queries(in.q_BNHD, in.k_BMHD, in.v_BMHE, in.hidden_BNM, in.scale);
+        case 3:
+            return loop_heads(in.q_BNHD, in.k_BMHD, in.v_BMHE, in.hidden_BNM, in.scale);
+        default:
+            break;
+    }
+    std::vector<at::Tensor> records_NHE;
+    for (std::int64_t record = 0; record < in.q_BNHD.size(0); ++record) {
+        const at::Tensor hidden_NM = in.hidden_BNM.defined() ? in.hidden_BNM.select(0, record) : at::Tensor();
+        records_NHE.push_back(
+            loop_heads(in.q_BNHD.select(0, record), in.k_BMHD.select(0, record), in.v_BMHE.select(0, record), hidden_NM, in.scale));
+    }
+    return at::stack(records_NHE);
+}
+
+/// (B, N, H, D) -> (B, H, N, D) and back; a tensor without heads stays as it is.
+at::Tensor swap_rows_and_heads(const at::Tensor& x) {
+    return x.dim() == 2 ? x : x.transpose(-3, -2);
+}
+
+/// The mask with an axis for the heads where scores have one before the record's.
+at::Tensor hidden_for_scores(const Inputs& in) {
+    return in.hidden_BNM.defined() && in.q_BNHD.dim() == 4 ? in.hidden_BNM.unsqueeze(1) : in.hidden_BNM;
+}
+
+at::Tensor broadcast(const Inputs& in) {
+    const at::Tensor q_BHND = swap_rows_and_heads(in.q_BNHD);
+    const at::Tensor k_BHDM = swap_rows_and_heads(in.k_BMHD).transpose(-2, -1);
+    const at::Tensor v_BHME = swap_rows_and_heads(in.v_BMHE);
+    const at::Tensor weight_BHNM = softmax_over_visible(at::matmul(q_BHND, k_BHDM) * in.scale, hidden_for_scores(in));
+    return swap_rows_and_heads(at::matmul(weight_BHNM, v_BHME));
+}
+
+at::Tensor einsum(const Inputs& in) {
+    static constexpr std::array<const char*, 3> score = {"nd,md->nm", "hnd,hmd->hnm", "bhnd,bhmd->bhnm"};
+    static constexpr std::array<const char*, 3> output = {"nm,me->ne", "hnm,hme->hne", "bhnm,bhme->bhne"};
+    const auto stage = static_cast<std::size_t>(in.q_BNHD.dim() - 2);
+    const at::Tensor score_BHNM = at::einsum(score[stage], {swap_rows_and_heads(in.q_BNHD), swap_rows_and_heads(in.k_BMHD)}) * in.scale;
+    const at::Tensor weight_BHNM = softmax_over_visible(score_BHNM, hidden_for_scores(in));
+    return swap_rows_and_heads(at::einsum(output[stage], {weight_BHNM, swap_rows_and_heads(in.v_BMHE)}));
+}
+
+at::Tensor einsum_direct(const Inputs& in) {
+    static constexpr std::array<const char*, 3> score = {"nd,md->nm", "nhd,mhd->hnm", "bnhd,bmhd->bhnm"};
+    static constexpr std::array<const char*, 3> output = {"nm,me->ne", "hnm,mhe->nhe", "bhnm,bmhe->bnhe"};
+    const auto stage = static_cast<std::size_t>(in.q_BNHD.dim() - 2);
+    const at::Tensor score_BHNM = at::einsum(score[stage], {in.q_BNHD, in.k_BMHD}) * in.scale;
+    return at::einsum(output[stage], {softmax_over_visible(score_BHNM, hidden_for_scores(in)), in.v_BMHE});
+}
+
+/// LibTorch takes its fused kernel for four axes only, so lower stages get leading axes of one.
+at::Tensor sdpa(const Inputs& in) {
+    const auto four_axes = [](const at::Tensor& x) {
+        const at::Tensor x_BHND = swap_rows_and_heads(x);
+        return x.dim() == 4 ? x_BHND : x.dim() == 3 ? x_BHND.unsqueeze(0) : x_BHND.unsqueeze(0).unsqueeze(0);
+    };
+    const std::optional<at::Tensor> mask = in.sdpa_mask_BHNM.defined() ? std::optional(in.sdpa_mask_BHNM) : std::nullopt;
+    const at::Tensor out_BHNE = at::scaled_dot_product_attention(four_axes(in.q_BNHD), four_axes(in.k_BMHD), four_axes(in.v_BMHE), mask,
+                                                                 /*dropout_p=*/0.0, in.sdpa_is_causal, in.scale);
+    return out_BHNE.transpose(1, 2);
+}
+
+struct Form {
+    const char* name;
+    at::Tensor (*compute)(const Inputs&);
+    bool stacks_rows;  ///< builds the output from a list of rows, which must not be empty
+};
+
+constexpr std::array<Form, 5> forms = {{
+    {"loop", loop, true},
+    {"broadcast", broadcast, false},
+    {"einsum", einsum, false},
+    {"einsum-direct", einsum_direct, false},
+    {"sdpa", sdpa, false},
+}};
+
+const Form& find_form(const std::string& name) {
+    for (const Form& form : forms) {
+        if (name == form.name) {
+            return form;
+        }
+    }
+    throw Error(ErrorKind::usage, "unknown attention peer '" + name + "'", base::suggest(name, attention_peers()));
+}
+
+std::int64_t rank_of_stage(const kernels::attention::Shape& shape) {
+    return shape.batch != 1 ? 4 : shape.heads != 1 ? 3 : 2;
+}
+
+at::Tensor view_BRHC(const float* data, std::int64_t rows, std::int64_t columns, const Strides& strides,
+                     const kernels::attention::Shape& shape) {
+    // from_blob has no form for constant data; no peer writes to its inputs.
+    const at::Tensor whole = at::from_blob(const_cast<float*>(data), {shape.batch, rows, shape.heads, columns},
+                                           {strides.batch, strides.row, strides.head, strides.column}, at::kFloat);
+    switch (rank_of_stage(shape)) {
+        case 2:
+            return whole.select(2, 0).select(0, 0);
+        case 3:
+            return whole.select(0, 0);
+        default:
+            return whole;
+    }
+}
+
+at::Tensor copy_of_flags(const std::uint8_t* flags, at::IntArrayRef sizes) {
+    return at::from_blob(const_cast<std::uint8_t*>(flags), sizes, at::kByte).to(at::kBool);
+}
+
+/// True where the key is hidden, (B or 1, N or 1, M); undefined without a mask.
+at::Tensor hidden_keys(const Problem& problem) {
+    const kernels::attention::Shape& shape = problem.shape;
+    switch (problem.mask.kind) {
+        case MaskKind::none:
+            return {};
+        case MaskKind::boolean:
+            return copy_of_flags(problem.mask.hidden, {shape.batch, shape.queries, shape.keys});
+        case MaskKind::key_padding:
+            return copy_of_flags(problem.mask.hidden, {shape.batch, shape.keys}).unsqueeze(1);
+        case MaskKind::causal:
+            // Bottom-right: the last query sees every key. LibTorch's own is_causal aligns at the top left.
+            return at::ones({shape.queries, shape.keys}, at::kBool).triu(shape.keys - shape.queries + 1).unsqueeze(0);
+    }
+    return {};
+}
+
+Inputs wrap(const Problem& problem) {
+    const kernels::attention::Shape& shape = problem.shape;
+    Inputs in;
+    in.q_BNHD = view_BRHC(problem.q, shape.queries, shape.head_dim, problem.q_strides, shape);
+    in.k_BMHD = view_BRHC(problem.k, shape.keys, shape.head_dim, problem.k_strides, shape);
+    in.v_BMHE = view_BRHC(problem.v, shape.keys, shape.value_dim, problem.v_strides, shape);
+    in.scale = problem.scale != 0 ? problem.scale : 1 / std::sqrt(static_cast<double>(shape.head_dim));
+    const at::Tensor hidden = hidden_keys(problem);
+    if (!hidden.defined()) {
+        return in;
+    }
+    const at::Tensor hidden_BNM = hidden.expand({shape.batch, shape.queries, shape.keys});
+    in.hidden_BNM = rank_of_stage(shape) == 4 ? hidden_BNM : hidden_BNM.select(0, 0);
+    in.sdpa_is_causal = problem.mask.kind == MaskKind::causal && shape.queries == shape.keys;
+    if (!in.sdpa_is_causal) {
+        in.sdpa_mask_BHNM = hidden.logical_not().unsqueeze(1);
+    }
+    return in;
+}
+
+/// Runs `action` without gradients and turns LibTorch's exceptions into plumb's.
+template <typename Action>
+auto guarded(const std::string& what, Action action) {
+    const c10::InferenceMode no_gradients;
+    try {
+        return action();
+    } catch (const c10::Error& error) {
+        throw Error(ErrorKind::failed, what + ": LibTorch says: " + error.what_without_backtrace());
+    }
+}
+
+class FormOnProblem : public AttentionPeer {
+  public:
+    FormOnProblem(const Form& form, const Problem& problem)
+        : form_(form), shape_(problem.shape), threads_(problem.threads), inputs_(guarded(form.name, [&] { return wrap(problem); })) {}
+
+    void forward() override {
+        set_torch_threads(threads_);
+        guarded(form_.name, [&] { output_ = form_.compute(inputs_); });
+    }
+
+    void copy_output(std::span<float> out_BNHE) const override {
+        if (!output_.defined()) {
+            throw Error(ErrorKind::internal, std::string(form_.name) + ": output asked for before forward()");
+        }
+        if (static_cast<std::int64_t>(out_BNHE.size()) != output_.numel()) {
+            throw Error(ErrorKind::internal, std::string(form_.name) + ": output has " + std::to_string(output_.numel()) +
+                                                 " elements, the destination " + std::to_string(out_BNHE.size()));
+        }
+        guarded(form_.name, [&] { at::from_blob(out_BNHE.data(), output_.sizes(), at::kFloat).copy_(output_); });
+    }
+
+  private:
+    const Form& form_;
+    kernels::attention::Shape shape_;
+    int threads_;
+    Inputs inputs_;
+    at::Tensor output_;
+};
+
+}  // namespace
+
+std::vector<std::string> attention_peers() {
+    std::vector<std::string> names;
+    for (const Form& form : forms) {
+        names.emplace_back(form.name);
+    }
+    return names;
+}
+
+std::string why_not(const std::string& name, const Problem& problem) {
+    const Form& form = find_form(name);
+    const kernels::attention::Shape& shape = problem.shape;
+    if (form.stacks_rows && (shape.batch == 0 || shape.heads == 0 || shape.queries == 0)) {
+        return "no rows to stack: batch, heads and queries must be at least 1";
+    }
+    for (const Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides}) {
+        if (strides.batch < 0 || strides.head < 0 || strides.row < 0 || strides.column < 0) {
+            return "LibTorch takes no negative strides";
+        }
+    }
+    return {};
+}
+
+std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const Problem& problem) {
+    const Form& form = find_form(name);
+    kernels::attention::validate(problem);
+    if (const std::string reason = why_not(name, problem); !reason.empty()) {
+        throw Error(ErrorKind::unsupported, name + ": " + reason);
+    }
+    return std::make_unique<FormOnProblem>(form, problem);
+}
+
+void set_torch_threads(int threads) {
+    if (threads < 1) {
+        throw Error(ErrorKind::usage, "threads = " + std::to_string(threads), "at least 1");
+    }
+    if (at::get_num_threads() != threads) {
+        at::set_num_threads(threads);
+    }
+}
+
+std::string torch_version() {
+    return "LibTorch " + std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR) + "." +
+           std::to_string(TORCH_VERSION_PATCH);
+}
+
+}  // namespace plumb::nn

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What nn answers in a build with -DPLUMB_TORCH=OFF, in place of every other .cpp here: nothing is available, and that is the reason.
+// To add a public function to nn: answer it here too.
+#include "base/error.h"
+#include "nn/attention_peers.h"
+
+namespace plumb::nn {
+
+namespace {
+
+constexpr const char* reason = "built without LibTorch";
+constexpr const char* hint = "run deps/setup and build with -DPLUMB_TORCH=ON";
+
+}  // namespace
+
+std::vector<std::string> attention_peers() {
+    return {};
+}
+
+std::string why_not(const std::string&, const kernels::attention::Problem&) {
+    return reason;
+}
+
+std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const kernels::attention::Problem&) {
+    throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+void set_torch_threads(int) {}
+
+std::string torch_version() {
+    return {};
+}
+
+}  // namespace plumb::nn

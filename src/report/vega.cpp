@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data, encodings and facets of a specification; marks are in vega_layers.cpp, axes and theme in vega_axes.cpp.
+#include "report/vega.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "report/vega_parts.h"
+#include "report/words.h"
+
+namespace plumb::report {
+namespace {
+
+using nlohmann::json;
+
+constexpr int page_width = 985;  // of the drawing area of a page, in pixels
+constexpr int axis_width = 65;
+constexpr int cell_gap = 20;
+constexpr int narrowest_bar = 15;
+
+bool logarithmic(lab::Scale scale) { return scale != lab::Scale::linear; }
+
+std::string key_field(std::size_t index) { return fmt::format("k{}", index); }
+
+/// What a point without a number says of itself.
+std::string why(const FigureRow& row, bool log_y) {
+    if (row.y && log_y && *row.y <= 0) {
+        return fmt::format("{} has no place on a logarithmic axis", *row.y);
+    }
+    const std::string status = row.status == "done" ? "no number" : row.status;
+    return row.reason.empty() ? status : fmt::format("{}: {}", status, row.reason);
+}
+
+json datum_of(const FigureData& data, const FigureRow& row) {
+    const bool log_y = logarithmic(data.figure.y_scale);
+    json datum = json::object();
+    for (std::size_t i = 0; i < row.raw.size(); ++i) {
+        datum[key_field(i)] = row.raw[i];
+    }
+    if (data.x_is_number) {
+        datum["x"] = row.x_number ? json(*row.x_number) : json(nullptr);
+    } else {
+        datum["x"] = row.x;
+    }
+    const auto set = [&](const char* field, const std::string& text) {
+        if (!text.empty()) {
+            datum[field] = text;
+        }
+    };
+    set("by", row.colour);
+    set("column", row.column);
+    set("row", row.row);
+    set("check", row.check);
+    set("run", row.run);
+    if (data.has_repeats) {
+        datum["repeat"] = row.repeat;
+    }
+    if (row.y && (!log_y || *row.y > 0)) {
+        const std::string unit = data.figure.relative ? "" : data.y_unit;
+        datum["y"] = *row.y;
+        datum["low"] = log_y && *row.low <= 0 ? *row.y : *row.low;
+        datum["high"] = *row.high;
+        datum["value"] = data.figure.relative ? times_text(*row.y) : quantity_text(*row.y, unit);
+        if (*row.low != *row.high) {
+            datum["interval"] = interval_text(*row.low, *row.high, unit);
+        }
+    } else {
+        datum["y"] = nullptr;
+        datum["why"] = why(row, log_y);
+    }
+    if (row.published) {
+        datum["published"] = *row.published;
+        datum["source"] = row.published_source;
+    }
+    return datum;
+}
+
+/// One note for every cell of the grid in which no point has a number.
+void add_notes(json& values, const FigureData& data) {
+    if (data.columns.empty() && data.row_facets.empty()) {
+        return;
+    }
+    const std::vector<std::string> none{""};
+    for (const std::string& row : data.row_facets.empty() ? none : data.row_facets) {
+        for (const std::string& column : data.columns.empty() ? none : data.columns) {
+            const auto here = [&](const FigureRow& r) { return r.row == row && r.column == column; };
+            const bool planned = std::ranges::any_of(data.rows, here);
+            const bool drawn = std::ranges::any_of(data.rows, [&](const FigureRow& r) { return here(r) && r.y; });
+            if (drawn || (planned && data.figure.mark == lab::Mark::bars)) {
+                continue;  // bars carry their reasons themselves
+            }
+            const auto first = std::ranges::find_if(data.rows, here);
+            json note{{"note", planned ? why(*first, false) : "not part of this study"}};
+            if (!column.empty()) {
+                note["column"] = column;
+            }
+            if (!row.empty()) {
+                note["row"] = row;
+            }
+            values.push_back(std::move(note));
+        }
+    }
+}
+
+struct Extent {
+    double low = std::numeric_limits<double>::infinity();
+    double high = -std::numeric_limits<double>::infinity();
+    void add(std::optional<double> value, bool positive_only) {
+        if (value && std::isfinite(*value) && (!positive_only || *value > 0)) {
+            low = std::min(low, *value);
+            high = std::max(high, *value);
+        }
+    }
+    bool empty() const { return low > high; }
+};
+
+Extent y_extent(const FigureData& data, bool positive_only) {
+    Extent extent;
+    for (const FigureRow& row : data.rows) {
+        extent.add(row.y, positive_only);
+        extent.add(row.low, positive_only);
+        extent.add(row.high, positive_only);
+        extent.add(row.published, positive_only);
+    }
+    extent.add(data.reference, positive_only);
+    return extent;
+}
+
+json number_axis(const std::string& title, const std::string& unit) { return {{"title", title}, {"labelExpr", label_expression(unit)}}; }
+
+void make_logarithmic(json& channel, const Extent& extent, lab::Scale scale, bool own_domain) {
+    channel["scale"] = {{"type", "log"}, {"base", scale == lab::Scale::log2 ? 2 : 10}};
+    if (extent.empty()) {
+        return;
+    }
+    const LogRange range = log_range(extent.low, extent.high, scale);
+    if (own_domain) {
+        channel["scale"]["domain"] = {range.low, range.high};
+    } else {
+        channel["scale"]["nice"] = false;
+        channel["scale"]["padding"] = 10;
+    }
+    const auto inside = std::ranges::count_if(range.ticks, [&](double tick) { return tick >= extent.low && tick <= extent.high; });
+    if (own_domain || inside > 2) {  // less than two octaves: Vega's own ticks say more
+        channel["axis"]["values"] = range.ticks;
+    }
+}
+
+json x_channel(const FigureData& data, int width) {
+    if (!data.x_is_number) {
+        std::size_t longest = 0;
+        for (const std::string& x : data.xs) {
+            longest = std::max(longest, static_cast<std::size_t>(display_width(x)));
+        }
+        const double band = static_cast<double>(width) / static_cast<double>(std::max<std::size_t>(1, data.xs.size()));
+        const bool fits = static_cast<double>(longest) * 6.4 <= band;
+        const json title = data.figure.x_title.empty() && data.figure.x == data.figure.colour ? json(nullptr) : json(data.x_title);
+        return {{"field", "x"},
+                {"type", "nominal"},
+                {"sort", nullptr},
+                {"scale", {{"domain", data.xs}}},
+                {"axis", {{"title", title}, {"labelAngle", fits ? 0 : -38}, {"labelLimit", 150}}}};
+    }
+    json channel{{"field", "x"}, {"type", "quantitative"}, {"axis", number_axis(data.x_title, data.x_unit)}};
+    Extent extent;
+    for (const FigureRow& row : data.rows) {
+        extent.add(row.x_number, logarithmic(data.figure.x_scale));
+    }
+    if (logarithmic(data.figure.x_scale)) {
+        make_logarithmic(channel, extent, data.figure.x_scale, false);
+    } else {
+        channel["scale"] = {{"zero", !extent.empty() && extent.low >= 0 && extent.low <= 0.3 * extent.high}, {"padding", 10}};
+    }
+    return channel;
+}
+
+json y_channel(const FigureData& data, Cell2D& cell) {
+    const bool log = logarithmic(data.figure.y_scale);
+    const std::string unit = data.figure.relative ? "" : data.y_unit;
+    json channel{{"field", "y"}, {"type", "quantitative"}, {"axis", number_axis(data.y_title, unit)}};
+    const Extent extent = y_extent(data, log);
+    const bool bars = data.figure.mark == lab::Mark::bars;
+    if (log) {
+        // Cells with axes of their own let Vega find each domain; bars then need a common foot all the same.
+        make_logarithmic(channel, extent, data.figure.y_scale, data.figure.share_y == lab::ShareAxis::all || bars);
+        if (bars && !extent.empty()) {
+            cell.floor = log_range(extent.low, extent.high, data.figure.y_scale).low;
+        }
+    } else {
+        channel["scale"] = {{"zero", bars || (!extent.empty() && extent.low >= 0 && extent.low <= 0.5 * extent.high)}};
+    }
+    return channel;
+}
+
+bool legend_needed(const FigureData& data) {
+    const bool said_by_x = data.figure.mark == lab::Mark::bars && data.figure.colour == data.figure.x;
+    return data.colours.size() > 1 && !said_by_x;
+}
+
+json look_channel(const FigureData& data, const Palette& palette, std::string Look::*part) {
+    if (data.colours.empty()) {
+        return nullptr;
+    }
+    json range = json::array();
+    for (const std::string& value : data.colours) {
+        range.push_back(palette.of(data.figure.colour, value).*part);
+    }
+    json channel{{"field", "by"}, {"type", "nominal"}, {"sort", nullptr}, {"scale", {{"domain", data.colours}, {"range", range}}}};
+    channel["legend"] = legend_needed(data) ? json{{"title", nullptr}} : json(nullptr);
+    return channel;
+}
+
+json tooltip_of(const FigureData& data) {
+    json tooltip = json::array();
+    for (std::size_t i = 0; i < data.keys.size(); ++i) {
+        tooltip.push_back({{"field", key_field(i)}, {"title", data.keys[i]}, {"type", "nominal"}});
+    }
+    const auto add = [&](const char* field, const std::string& title) { tooltip.push_back({{"field", field}, {"title", title}, {"type", "nominal"}}); };
+    add("value", data.y_title);
+    const auto any = [&](const auto& test) { return std::ranges::any_of(data.rows, test); };
+    if (any([](const FigureRow& row) { return row.y && *row.low != *row.high; })) {
+        add("interval", "95 % interval");
+    }
+    if (any([](const FigureRow& row) { return row.published.has_value(); })) {
+        add("published", "published");
+    }
+    if (any([](const FigureRow& row) { return !row.y; })) {
+        add("why", "no number");
+    }
+    add("check", "check");
+    add("run", "run");
+    return tooltip;
+}
+
+int cell_width(const FigureData& data, std::size_t columns) {
+    const int count = static_cast<int>(std::max<std::size_t>(1, columns));
+    const bool own_axes = data.figure.share_y == lab::ShareAxis::none;
+    const int axes = axis_width * (own_axes ? count : 1);
+    int width = (page_width - axes - cell_gap * (count - 1) - (data.row_facets.empty() ? 0 : 25)) / count;
+    width = count == 1 ? std::min(width, 760) : width;
+    if (data.figure.mark == lab::Mark::bars) {
+        const std::size_t in_band = data.figure.colour.empty() || data.figure.colour == data.figure.x ? 1 : std::max<std::size_t>(1, data.colours.size());
+        const int bars = static_cast<int>(data.xs.size() * in_band);
+        width = std::max(width, bars * narrowest_bar);  // the page scrolls such a figure
+        width = count == 1 ? std::min(width, std::max(320, bars * 90)) : width;
+    }
+    return std::max(width, 110);
+}
+
+Cell2D cell_of(const FigureData& data, const Palette& palette, Theme theme, std::size_t columns) {
+    Cell2D cell;
+    cell.width = cell_width(data, columns);
+    cell.height = data.row_facets.size() > 2 ? 150 : data.row_facets.size() > 1 ? 190 : columns > 1 ? 240 : 290;
+    cell.ink = theme == Theme::page ? "currentColor" : "#1b1f24";
+    cell.has_intervals = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.y && *row.low != *row.high; });
+    cell.has_mistrusted = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.check == "mistrusted"; });
+    cell.x = x_channel(data, cell.width);
+    cell.y = y_channel(data, cell);
+    cell.colour = look_channel(data, palette, &Look::colour);
+    cell.shape = data.figure.mark == lab::Mark::bars ? json(nullptr) : look_channel(data, palette, &Look::shape);
+    const bool grouped = data.figure.mark == lab::Mark::bars && data.colours.size() > 1 && data.figure.colour != data.figure.x;
+    if (grouped) {
+        cell.offset = {{"field", "by"}, {"type", "nominal"}, {"sort", nullptr}, {"scale", {{"domain", data.colours}}}};
+    } else if (data.figure.mark == lab::Mark::bars && data.has_repeats) {
+        cell.offset = {{"field", "repeat"}, {"type", "nominal"}};
+    }
+    cell.tooltip = tooltip_of(data);
+    return cell;
+}
+
+json facet_field(const char* field, const std::vector<std::string>& order) {
+    return {{"field", field}, {"type", "nominal"}, {"sort", order}, {"title", nullptr}};
+}
+
+/// The facet grid around one cell; the single cell itself where nothing is faceted.
+void add_view(json& spec, const FigureData& data, const Palette& palette, Theme theme) {
+    constexpr std::size_t wrap_at = 4;
+    const bool wraps = data.row_facets.empty() && data.columns.size() > wrap_at;
+    const std::size_t side_by_side = wraps ? (data.columns.size() % 3 == 0 ? 3 : wrap_at) : data.columns.size();
+    const Cell2D cell = cell_of(data, palette, theme, side_by_side);
+    const json inner{{"width", cell.width}, {"height", cell.height}, {"layer", layers_of(data, cell)}};
+    if (data.columns.empty() && data.row_facets.empty()) {
+        spec.update(inner);
+        return;
+    }
+    const bool rows_apart = data.figure.share_y == lab::ShareAxis::row && !data.row_facets.empty();
+    if (rows_apart) {
+        spec["vconcat"] = json::array();
+        for (const std::string& row : data.row_facets) {
+            json part{{"transform", json::array({{{"filter", {{"field", "row"}, {"equal", row}}}}})}, {"title", {{"text", row}, {"fontSize", 12}}}};
+            if (data.columns.empty()) {
+                part.update(inner);
+            } else {
+                part.update({{"facet", {{"column", facet_field("column", data.columns)}}}, {"spec", inner}});
+            }
+            spec["vconcat"].push_back(std::move(part));
+        }
+        return;
+    }
+    spec["spacing"] = cell_gap;
+    spec["spec"] = inner;
+    if (wraps) {
+        spec["facet"] = facet_field("column", data.columns);
+        spec["columns"] = side_by_side;
+    } else {
+        spec["facet"] = json::object();
+        if (!data.columns.empty()) {
+            spec["facet"]["column"] = facet_field("column", data.columns);
+        }
+        if (!data.row_facets.empty()) {
+            spec["facet"]["row"] = facet_field("row", data.row_facets);
+        }
+    }
+    if (data.figure.share_y == lab::ShareAxis::none) {
+        spec["resolve"] = {{"scale", {{"y", "independent"}}}};
+    }
+}
+
+json csv_columns(const FigureData& data) {
+    json columns = json::array();
+    for (std::size_t i = 0; i < data.keys.size(); ++i) {
+        columns.push_back({data.keys[i], key_field(i)});
+    }
+    if (data.has_repeats) {
+        columns.push_back({"repeat", "repeat"});
+    }
+    const bool x_is_metric = std::ranges::find(data.keys, data.figure.x) == data.keys.end() && data.x_is_number;
+    if (x_is_metric) {
+        columns.push_back({name_with_unit(data.figure.x, data.x_unit), "x"});
+    }
+    const std::string unit = data.figure.relative ? "" : data.y_unit;
+    const std::string name = data.figure.relative ? data.figure.name : data.figure.y;
+    columns.push_back({name_with_unit(name, unit), "y"});
+    columns.push_back({name_with_unit(name + "_low", unit), "low"});
+    columns.push_back({name_with_unit(name + "_high", unit), "high"});
+    columns.push_back({"published", "published"});
+    columns.push_back({"check", "check"});
+    columns.push_back({"reason", "why"});
+    columns.push_back({"run", "run"});
+    return columns;
+}
+
+}  // namespace
+
+json vega_spec(const FigureData& data, const Palette& palette, const SpecOptions& options) {
+    json values = json::array();
+    for (const FigureRow& row : data.rows) {
+        values.push_back(datum_of(data, row));
+    }
+    add_notes(values, data);
+    json spec{{"$schema", "https://vega.github.io/schema/vega-lite/v6.json"},
+              {"description", fmt::format("{}. {}", data.figure.title, data.figure.caption)},
+              {"usermeta", {{"csv", csv_columns(data)}}},
+              {"config", theme_config(options.theme)},
+              {"data", {{"values", values}}}};
+    if (options.theme == Theme::paper) {
+        spec["title"] = {{"text", data.figure.title}, {"subtitle", options.subtitle}};
+        spec["padding"] = 14;
+    }
+    add_view(spec, data, palette, options.theme);
+    return spec;
+}
+
+}  // namespace plumb::report

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layers of one cell: bars, lines or points, their intervals, published values, what is missing, the reference line.
+#include "report/vega_parts.h"
+
+namespace plumb::report {
+namespace {
+
+using nlohmann::json;
+
+const char* const has_number = "isValid(datum.y)";
+const char* const lacks_number = "!isValid(datum.y) && isValid(datum.why)";
+
+json layer(const std::string& filter, json mark, json encoding) {
+    json made{{"mark", std::move(mark)}, {"encoding", std::move(encoding)}};
+    if (!filter.empty()) {
+        made["transform"] = json::array({{{"filter", filter}}});
+    }
+    return made;
+}
+
+json with_field(json channel, const std::string& field) {
+    channel["field"] = field;
+    return channel;
+}
+
+json at_bar(const Cell2D& cell) {
+    json encoding{{"x", cell.x}};
+    if (!cell.offset.is_null()) {
+        encoding["xOffset"] = cell.offset;
+    }
+    return encoding;
+}
+
+void add_colour(json& encoding, const Cell2D& cell) {
+    if (!cell.colour.is_null()) {
+        encoding["color"] = cell.colour;
+    }
+}
+
+void fade_mistrusted(json& encoding, const Cell2D& cell) {
+    if (cell.has_mistrusted) {
+        encoding["opacity"] = {{"condition", {{"test", "datum.check == 'mistrusted'"}, {"value", 0.4}}}, {"value", 1}};
+    }
+}
+
+json interval_rules(json encoding, const Cell2D& cell) {
+    encoding["y"] = with_field(cell.y, "low");
+    encoding["y2"] = {{"field", "high"}};
+    return layer(has_number, {{"type", "rule"}, {"color", cell.ink}, {"strokeWidth", 1.4}, {"aria", false}}, encoding);
+}
+
+void add_bars(json& layers, const FigureData& data, const Cell2D& cell) {
+    json bars = at_bar(cell);
+    bars["y"] = cell.y;
+    if (cell.floor) {
+        bars["y2"] = {{"datum", *cell.floor}};
+    }
+    add_colour(bars, cell);
+    fade_mistrusted(bars, cell);
+    bars["tooltip"] = cell.tooltip;
+    layers.push_back(layer(has_number, {{"type", "bar"}, {"cornerRadiusEnd", 2}}, bars));
+    if (data.figure.band && cell.has_intervals) {
+        layers.push_back(interval_rules(at_bar(cell), cell));
+    }
+    json published = at_bar(cell);
+    published["y"] = with_field(cell.y, "published");
+    published["tooltip"] = json::array({{{"field", "published"}, {"title", "published"}}, {{"field", "source"}, {"title", "in"}}});
+    if (data.has_numbers() && std::any_of(data.rows.begin(), data.rows.end(), [](const FigureRow& row) { return row.published.has_value(); })) {
+        const json mark{{"type", "tick"}, {"orient", "horizontal"}, {"color", cell.ink}, {"thickness", 2.5}, {"width", {{"band", 0.9}}}};
+        layers.push_back(layer("isValid(datum.published)", mark, published));
+    }
+    json missing = at_bar(cell);
+    missing["y"] = {{"value", cell.height - 5}};
+    missing["text"] = {{"field", "why"}};
+    missing["tooltip"] = cell.tooltip;
+    layers.push_back(layer(lacks_number,
+                           {{"type", "text"},
+                            {"angle", 270},
+                            {"align", "left"},
+                            {"baseline", "middle"},
+                            {"fontSize", 10.5},
+                            {"fontStyle", "italic"},
+                            {"limit", cell.height - 10},
+                            {"color", cell.ink}},
+                           missing));
+}
+
+/// Points of a line that have no number break the line and leave a cross at the foot.
+json missing_crosses(const Cell2D& cell) {
+    json missing{{"x", cell.x}, {"y", {{"value", cell.height - 7}}}, {"tooltip", cell.tooltip}};
+    add_colour(missing, cell);
+    return layer(lacks_number, {{"type", "point"}, {"shape", "M-1,-1L1,1M-1,1L1,-1"}, {"size", 80}, {"strokeWidth", 2.2}, {"filled", false}, {"opacity", 1}}, missing);
+}
+
+json point_layer(const Cell2D& cell) {
+    json points{{"x", cell.x}, {"y", cell.y}, {"tooltip", cell.tooltip}};
+    add_colour(points, cell);
+    if (!cell.shape.is_null()) {
+        points["shape"] = cell.shape;
+    }
+    fade_mistrusted(points, cell);
+    return layer(has_number, {{"type", "point"}, {"filled", true}, {"size", 52}, {"opacity", 1}}, points);
+}
+
+void add_lines(json& layers, const FigureData& data, const Cell2D& cell) {
+    json line{{"x", cell.x}, {"y", cell.y}};
+    add_colour(line, cell);
+    if (data.has_repeats) {
+        line["detail"] = {{"field", "repeat"}};
+    }
+    if (data.figure.band && cell.has_intervals) {
+        json band = line;
+        band["y"] = with_field(cell.y, "low");
+        band["y2"] = {{"field", "high"}};
+        layers.push_back(layer("!isValid(datum.note)", {{"type", "area"}, {"opacity", 0.2}, {"aria", false}}, band));
+    }
+    layers.push_back(layer("!isValid(datum.note)", {{"type", "line"}, {"strokeWidth", 2}, {"aria", false}}, line));
+    layers.push_back(point_layer(cell));
+    layers.push_back(missing_crosses(cell));
+}
+
+void add_points(json& layers, const FigureData& data, const Cell2D& cell) {
+    if (data.figure.band && cell.has_intervals) {
+        layers.push_back(interval_rules({{"x", cell.x}}, cell));
+    }
+    layers.push_back(point_layer(cell));
+    layers.push_back(missing_crosses(cell));
+}
+
+/// A cell in which nothing has a number says why in its middle.
+json cell_note(const Cell2D& cell) {
+    return layer("isValid(datum.note)",
+                 {{"type", "text"}, {"fontSize", 11}, {"fontStyle", "italic"}, {"color", cell.ink}, {"limit", cell.width - 10}},
+                 {{"x", {{"value", cell.width / 2}}}, {"y", {{"value", cell.height / 2}}}, {"text", {{"field", "note"}}}});
+}
+
+void add_reference(json& layers, const FigureData& data, const Cell2D& cell) {
+    const json values = json::array({{{"y", *data.reference}, {"text", data.reference_text}}});
+    json rule{{"data", {{"values", values}}},
+              {"mark", {{"type", "rule"}, {"strokeDash", {5, 4}}, {"color", cell.ink}, {"opacity", 0.7}}},
+              {"encoding", {{"y", with_field(cell.y, "y")}}}};
+    json text{{"data", {{"values", values}}},
+              {"mark", {{"type", "text"}, {"align", "right"}, {"baseline", "bottom"}, {"dy", -3}, {"fontSize", 10.5}, {"color", cell.ink}, {"opacity", 0.85}}},
+              {"encoding", {{"y", with_field(cell.y, "y")}, {"x", {{"value", cell.width - 2}}}, {"text", {{"field", "text"}}}}}};
+    layers.push_back(std::move(rule));
+    layers.push_back(std::move(text));
+}
+
+}  // namespace
+
+json layers_of(const FigureData& data, const Cell2D& cell) {
+    json layers = json::array();
+    switch (data.figure.mark) {
+        case lab::Mark::bars:
+            add_bars(layers, data, cell);
+            break;
+        case lab::Mark::lines:
+            add_lines(layers, data, cell);
+            break;
+        case lab::Mark::points:
+            add_points(layers, data, cell);
+            break;
+        case lab::Mark::drawing:
+            break;  // has no cells
+    }
+    layers.push_back(cell_note(cell));
+    if (data.reference) {
+        add_reference(layers, data, cell);
+    }
+    return layers;
+}
+
+}  // namespace plumb::report

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What attention tests walk: implementations x instruction sets, masks, edge shapes.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <array>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "kernels/attention/attention.h"
+#include "kernels/attention/implementations.h"
+#include "kernels/isa_guard.h"
+
+namespace plumb::test {
+
+using kernels::attention::MaskKind;
+using kernels::attention::Shape;
+
+inline constexpr std::array all_masks = {MaskKind::none, MaskKind::boolean, MaskKind::key_padding, MaskKind::causal};
+
+/// Length 1, sizes that fill no vector, tile or block, more queries than keys, no keys, D and E apart.
+inline const std::vector<Shape>& edge_shapes() {
+    static const std::vector<Shape> shapes = {
+        {.batch = 1, .heads = 1, .queries = 1, .keys = 1, .head_dim = 1, .value_dim = 1},
+        {.batch = 2, .heads = 3, .queries = 5, .keys = 7, .head_dim = 16, .value_dim = 16},
+        {.batch = 2, .heads = 8, .queries = 32, .keys = 32, .head_dim = 64, .value_dim = 64},
+        {.batch = 1, .heads = 2, .queries = 33, .keys = 130, .head_dim = 64, .value_dim = 64},
+        {.batch = 1, .heads = 1, .queries = 50, .keys = 257, .head_dim = 80, .value_dim = 48},
+        {.batch = 2, .heads = 2, .queries = 49, .keys = 64, .head_dim = 1, .value_dim = 1},
+        {.batch = 1, .heads = 2, .queries = 17, .keys = 31, .head_dim = 3, .value_dim = 70},
+        {.batch = 1, .heads = 1, .queries = 3, .keys = 300, .head_dim = 128, .value_dim = 32},
+        {.batch = 2, .heads = 1, .queries = 100, .keys = 20, .head_dim = 8, .value_dim = 8},
+        {.batch = 1, .heads = 2, .queries = 1, .keys = 1000, .head_dim = 64, .value_dim = 64},
+        {.batch = 2, .heads = 1, .queries = 4, .keys = 0, .head_dim = 8, .value_dim = 8},
+        {.batch = 0, .heads = 2, .queries = 3, .keys = 4, .head_dim = 8, .value_dim = 8},
+        {.batch = 1, .heads = 2, .queries = 0, .keys = 4, .head_dim = 8, .value_dim = 8},
+        {.batch = 1, .heads = 2, .queries = 3, .keys = 4, .head_dim = 8, .value_dim = 0},
+    };
+    return shapes;
+}
+
+inline std::string text(MaskKind mask) {
+    constexpr std::array names = {"none", "boolean", "key_padding", "causal"};
+    return names.at(static_cast<std::size_t>(mask));
+}
+
+inline std::string text(const Shape& s) {
+    return "B" + std::to_string(s.batch) + " H" + std::to_string(s.heads) + " N" + std::to_string(s.queries) + " M" +
+           std::to_string(s.keys) + " D" + std::to_string(s.head_dim) + " E" + std::to_string(s.value_dim);
+}
+
+/// One implementation on one instruction set.
+struct Runner {
+    const kernels::attention::Implementation* implementation;
+    kernels::Isa isa;
+};
+
+inline void PrintTo(const Runner& runner, std::ostream* out) {
+    *out << runner.implementation->name << " on " << kernels::name(runner.isa);
+}
+
+/// Every line of the table; on every instruction set where its code depends on it.
+inline std::vector<Runner> all_runners() {
+    std::vector<Runner> runners;
+    for (const auto& implementation : kernels::attention::implementations()) {
+        for (const kernels::Isa isa : all_isas) {
+            if (implementation.uses_isa || isa == kernels::Isa::scalar) runners.push_back({&implementation, isa});
+        }
+    }
+    return runners;
+}
+
+inline std::int64_t outputs(const Shape& s) {
+    return s.batch * s.queries * s.heads * s.value_dim;
+}
+
+}  // namespace plumb::test

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A build without LibTorch offers nothing and says why; compiled only with -DPLUMB_TORCH=OFF.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "nn/attention_peers.h"
+
+namespace plumb::nn {
+
+TEST(WithoutTorch, OffersNoPeerAndNoVersion) {
+    EXPECT_TRUE(attention_peers().empty());
+    EXPECT_EQ(torch_version(), "");
+}
+
+TEST(WithoutTorch, EveryAnswerGivesTheReason) {
+    EXPECT_EQ(why_not("sdpa", {}), "built without LibTorch");
+    try {
+        make_attention_peer("sdpa", {});
+        FAIL() << "made a peer";
+    } catch (const base::Error& error) {
+        EXPECT_EQ(error.kind(), base::ErrorKind::unsupported);
+        EXPECT_STREQ(error.what(), "sdpa: built without LibTorch");
+        EXPECT_NE(error.hint().find("deps/setup"), std::string::npos);
+    }
+}
+
+}  // namespace plumb::nn
