@@ -92,6 +92,8 @@ void write_run_files(const fs::path& folder, const Record& record, const std::st
     for (const Timing& timing : record.timings) {
         write_samples(folder / "samples", timing.action, timing.samples, timing, "seconds per call, in order of time; sample i belongs to block i");
         write_samples(folder / "samples", timing.action + ".warmup", timing.warmup, timing, "seconds per call while warming up");
+        if (timing.disturbed.empty()) continue;
+        write_samples(folder / "samples", timing.action + ".disturbed", timing.disturbed, timing, "seconds per call of samples that lost the processor and were taken again");
     }
 }
 
