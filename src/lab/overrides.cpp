@@ -215,7 +215,7 @@ void apply_flags(const Overrides& overrides, Experiment& experiment) {
     }
     if (overrides.max_seconds) {
         const double seconds = *overrides.max_seconds;
-        require(seconds > 0 && std::isfinite(seconds), "max-seconds", seconds, "a duration above 0");
+        require(seconds > 0 && std::isfinite(seconds), "max-time", seconds, "a duration above 0");
         experiment.stop.max_seconds = seconds;
         from_here("stop.max_seconds");
     }

@@ -41,7 +41,7 @@ Study study_of_family(const Family& family) {
         if (!known) experiment.interleave.push_back(key);
     }
     Study study;
-    study.name = family.name();
+    study.name = "family-" + family.name();  // never the name of a study file, so that their results stay apart
     study.title = family.summary();
     study.experiments.push_back(std::move(experiment));
     return study;

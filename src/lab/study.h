@@ -90,8 +90,8 @@ std::vector<Value> expand_values(const Schema& schema, const std::string& key, s
 
 /// Reads and checks a study file against the families. Errors name file, line and column, nearest name and allowed values.
 Study read_study(const std::filesystem::path& file, const Families& families);
-/// The study that `plumb run FAMILY key=value` means: one experiment of the family's name, defaults for the rest. Keys to which a figure of
-/// the family relates its values (Figure::relative) are interleaved, so that those ratios are paired.
+/// The study that `plumb run FAMILY key=value` means: named "family-<name>", one experiment, defaults for the rest. Keys to which a figure
+/// of the family relates its values (Figure::relative) are interleaved, so that those ratios are paired.
 Study study_of_family(const Family& family);
 /// All or nothing: a study that an override does not fit stays as it was. Dropping experiments drops the answers that refer to them.
 /// A key that stands in a zip of the file leaves that zip when its new value is a single one; several values are an error, unless the

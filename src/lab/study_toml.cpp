@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Study files. To add a key: its name in the list that allow_only() gets, one line that reads it, and a line in README's table of keys.
+// Study files. To add a key: its name where allow_only() is called, one line that reads it, its member in study.h, its line in
+// study_words.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -21,26 +21,26 @@ void add_once(Words& words, const Words& more) {
     if (std::find(words.begin(), words.end(), joined) == words.end()) words.push_back(joined);
 }
 
-// Axes and excludes that were typed, as words that need no further quoting.
-void add_typed(Words& words, const Experiment& experiment) {
+// Axes that were typed, as words that need no further quoting.
+void add_assignments(Words& words, const Experiment& experiment) {
     for (const Axis& axis : experiment.axes) {
         if (axis.typed.empty()) continue;
         const std::string keys = axis.keys.size() == 1 ? axis.keys.front() : fmt::format("({})", base::join(axis.keys, ","));
         add_once(words, {base::shell_quote(keys + "=" + axis.typed)});
     }
-    for (const Exclude& exclude : experiment.excludes) {
-        if (!exclude.typed.empty()) add_once(words, {"--exclude", base::shell_quote(exclude.typed)});
-    }
 }
 
 void add_flags(Words& words, const Experiment& experiment) {
+    for (const Exclude& exclude : experiment.excludes) {
+        if (!exclude.typed.empty()) add_once(words, {"--exclude", base::shell_quote(exclude.typed)});
+    }
     const auto add = [&](const std::string& key, const std::string& flag, const std::string& value) {
         if (experiment.origin_of(key) == command_line) add_once(words, {flag, value});
     };
     add("seed", "--seed", std::to_string(experiment.seed));
     add("repeats", "--repeats", std::to_string(experiment.repeats));
     add("timeout", "--timeout", format(experiment.timeout_seconds, Type::seconds));
-    add("stop.max_seconds", "--max-seconds", format(experiment.stop.max_seconds, Type::seconds));
+    add("stop.max_seconds", "--max-time", format(experiment.stop.max_seconds, Type::seconds));
     add("stop.half_width", "--half-width", format(experiment.stop.half_width));
     add("memory_limit", "--memory-limit", format(experiment.memory_limit, Type::bytes));
     if (experiment.origin_of("isolate") == command_line) add_once(words, {"--isolate"});
@@ -116,11 +116,14 @@ void write_stop(TomlLines& lines, const Experiment& experiment) {
 std::string run_command(const Study& study, const Experiment* experiment) {
     if (study.experiments.empty()) return {};
     Words words = {"plumb run " + base::shell_quote(study_word(study))};
+    const auto is_meant = [&](const Experiment& each) { return experiment == nullptr || each.name == experiment->name; };
+    // key=value words first: behind an option that takes several values they would be taken for more of those.
+    for (const Experiment& each : study.experiments) {
+        if (is_meant(each)) add_assignments(words, each);
+    }
     if (experiment != nullptr && !study.file.empty()) words.push_back("--experiment " + base::shell_quote(experiment->name));
     for (const Experiment& each : study.experiments) {
-        if (experiment != nullptr && each.name != experiment->name) continue;
-        add_typed(words, each);
-        add_flags(words, each);
+        if (is_meant(each)) add_flags(words, each);
     }
     return base::join(words, " ");
 }

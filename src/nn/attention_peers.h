@@ -21,8 +21,8 @@ class AttentionPeer {
     virtual void copy_output(std::span<float> out_BNHE) const = 0;
 };
 
-/// "loop" (a query at a time, a head at a time, a record at a time), "broadcast" (matmul over leading axes), "einsum" (permuted, then einsum),
-/// "einsum-direct" (einsum on the given layout), "sdpa" (scaled_dot_product_attention).
+/// "loop" (a query at a time, a head at a time, a record at a time), "broadcast" (matmul over leading axes), "einsum" (permuted, then
+/// einsum), "einsum-direct" (einsum on the given layout), "sdpa" (scaled_dot_product_attention).
 std::vector<std::string> attention_peers();
 /// Empty text when `name` can do the problem, else the reason.
 std::string why_not(const std::string& name, const kernels::attention::Problem& problem);

@@ -103,8 +103,8 @@ std::string reading_help(const FigureData& data) {
     }
     const auto missing = static_cast<std::size_t>(std::ranges::count_if(data.rows, [](const FigureRow& row) { return !row.y; }));
     if (missing > 0) {
-        const bool bars = data.figure.mark == lab::Mark::bars;
-        help += fmt::format("{} without a number{}: the table says why. ", count_text(missing, "point"), bars ? "" : " (× at the foot)");
+        const bool crosses = data.x_is_number && any([](const FigureRow& row) { return !row.y && row.x_number; });
+        help += fmt::format("{} without a number{}: the table says why. ", count_text(missing, "point"), crosses ? " (× at the foot)" : "");
     }
     if (any([](const FigureRow& row) { return row.y && row.check == "mistrusted"; })) {
         help += "Pale: its check proves little. ";

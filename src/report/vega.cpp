@@ -80,9 +80,10 @@ json datum_of(const FigureData& data, const FigureRow& row) {
 }
 
 /// One note for every cell of the grid in which no point has a number.
-void add_notes(json& values, const FigureData& data) {
+json notes_of(const FigureData& data) {
+    json notes = json::array();
     if (data.columns.empty() && data.row_facets.empty()) {
-        return;
+        return notes;
     }
     const std::vector<std::string> none{""};
     for (const std::string& row : data.row_facets.empty() ? none : data.row_facets) {
@@ -101,9 +102,10 @@ void add_notes(json& values, const FigureData& data) {
             if (!row.empty()) {
                 note["row"] = row;
             }
-            values.push_back(std::move(note));
+            notes.push_back(std::move(note));
         }
     }
+    return notes;
 }
 
 struct Extent {
@@ -251,13 +253,25 @@ int cell_width(const FigureData& data, std::size_t columns) {
     return std::max(width, 110);
 }
 
+bool drawable(const FigureData& data, const FigureRow& row) { return row.y && (!logarithmic(data.figure.y_scale) || *row.y > 0); }
+
+/// Which layers have data, among the rows of one row of facets (all rows when `row` is null).
+void set_layers(Cell2D& cell, const FigureData& data, const json& notes, const std::string* row) {
+    const auto any = [&](const auto& test) {
+        return std::ranges::any_of(data.rows, [&](const FigureRow& r) { return (row == nullptr || r.row == *row) && test(r); });
+    };
+    cell.has_intervals = any([](const FigureRow& r) { return r.y && *r.low != *r.high; });
+    cell.has_mistrusted = any([](const FigureRow& r) { return r.check == "mistrusted"; });
+    cell.has_published = any([](const FigureRow& r) { return r.published.has_value(); });
+    cell.has_missing = any([&](const FigureRow& r) { return !drawable(data, r) && (r.x_number || !data.x_is_number); });
+    cell.has_notes = std::ranges::any_of(notes, [&](const json& note) { return row == nullptr || note.value("row", std::string()) == *row; });
+}
+
 Cell2D cell_of(const FigureData& data, const Palette& palette, Theme theme, std::size_t columns) {
     Cell2D cell;
     cell.width = cell_width(data, columns);
     cell.height = data.row_facets.size() > 2 ? 150 : data.row_facets.size() > 1 ? 190 : columns > 1 ? 240 : 290;
     cell.ink = theme == Theme::page ? "currentColor" : "#1b1f24";
-    cell.has_intervals = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.y && *row.low != *row.high; });
-    cell.has_mistrusted = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.check == "mistrusted"; });
     cell.x = x_channel(data, cell.width);
     cell.y = y_channel(data, cell);
     cell.colour = look_channel(data, palette, &Look::colour);
@@ -277,14 +291,17 @@ json facet_field(const char* field, const std::vector<std::string>& order) {
 }
 
 /// The facet grid around one cell; the single cell itself where nothing is faceted.
-void add_view(json& spec, const FigureData& data, const Palette& palette, Theme theme) {
+void add_view(json& spec, const FigureData& data, const Palette& palette, Theme theme, const json& notes) {
     constexpr std::size_t wrap_at = 4;
     const bool wraps = data.row_facets.empty() && data.columns.size() > wrap_at;
     const std::size_t side_by_side = wraps ? (data.columns.size() % 3 == 0 ? 3 : wrap_at) : data.columns.size();
-    const Cell2D cell = cell_of(data, palette, theme, side_by_side);
-    const json inner{{"width", cell.width}, {"height", cell.height}, {"layer", layers_of(data, cell)}};
+    Cell2D cell = cell_of(data, palette, theme, side_by_side);
+    const auto inner_of = [&](const std::string* row) {
+        set_layers(cell, data, notes, row);
+        return json{{"width", cell.width}, {"height", cell.height}, {"layer", layers_of(data, cell)}};
+    };
     if (data.columns.empty() && data.row_facets.empty()) {
-        spec.update(inner);
+        spec.update(inner_of(nullptr));
         return;
     }
     const bool rows_apart = data.figure.share_y == lab::ShareAxis::row && !data.row_facets.empty();
@@ -293,16 +310,16 @@ void add_view(json& spec, const FigureData& data, const Palette& palette, Theme 
         for (const std::string& row : data.row_facets) {
             json part{{"transform", json::array({{{"filter", {{"field", "row"}, {"equal", row}}}}})}, {"title", {{"text", row}, {"fontSize", 12}}}};
             if (data.columns.empty()) {
-                part.update(inner);
+                part.update(inner_of(&row));
             } else {
-                part.update({{"facet", {{"column", facet_field("column", data.columns)}}}, {"spec", inner}});
+                part.update({{"facet", {{"column", facet_field("column", data.columns)}}}, {"spec", inner_of(&row)}});
             }
             spec["vconcat"].push_back(std::move(part));
         }
         return;
     }
     spec["spacing"] = cell_gap;
-    spec["spec"] = inner;
+    spec["spec"] = inner_of(nullptr);
     if (wraps) {
         spec["facet"] = facet_field("column", data.columns);
         spec["columns"] = side_by_side;
@@ -351,7 +368,8 @@ json vega_spec(const FigureData& data, const Palette& palette, const SpecOptions
     for (const FigureRow& row : data.rows) {
         values.push_back(datum_of(data, row));
     }
-    add_notes(values, data);
+    const json notes = notes_of(data);
+    values.insert(values.end(), notes.begin(), notes.end());
     json spec{{"$schema", "https://vega.github.io/schema/vega-lite/v6.json"},
               {"description", fmt::format("{}. {}", data.figure.title, data.figure.caption)},
               {"usermeta", {{"csv", csv_columns(data)}}},
@@ -361,7 +379,7 @@ json vega_spec(const FigureData& data, const Palette& palette, const SpecOptions
         spec["title"] = {{"text", data.figure.title}, {"subtitle", options.subtitle}};
         spec["padding"] = 14;
     }
-    add_view(spec, data, palette, options.theme);
+    add_view(spec, data, palette, options.theme, notes);
     return spec;
 }
 

@@ -8,7 +8,7 @@ namespace {
 using nlohmann::json;
 
 const char* const has_number = "isValid(datum.y)";
-const char* const lacks_number = "!isValid(datum.y) && isValid(datum.why)";
+const char* const lacks_number = "!isValid(datum.y) && isValid(datum.why) && isValid(datum.x)";
 
 json layer(const std::string& filter, json mark, json encoding) {
     json made{{"mark", std::move(mark)}, {"encoding", std::move(encoding)}};
@@ -65,9 +65,12 @@ void add_bars(json& layers, const FigureData& data, const Cell2D& cell) {
     json published = at_bar(cell);
     published["y"] = with_field(cell.y, "published");
     published["tooltip"] = json::array({{{"field", "published"}, {"title", "published"}}, {{"field", "source"}, {"title", "in"}}});
-    if (data.has_numbers() && std::any_of(data.rows.begin(), data.rows.end(), [](const FigureRow& row) { return row.published.has_value(); })) {
-        const json mark{{"type", "tick"}, {"orient", "horizontal"}, {"color", cell.ink}, {"thickness", 2.5}, {"width", {{"band", 0.9}}}};
+    if (cell.has_published) {
+        const json mark{{"type", "tick"}, {"orient", "horizontal"}, {"color", cell.ink}, {"thickness", 2.5}};
         layers.push_back(layer("isValid(datum.published)", mark, published));
+    }
+    if (!cell.has_missing) {
+        return;
     }
     json missing = at_bar(cell);
     missing["y"] = {{"value", cell.height - 5}};
@@ -116,7 +119,9 @@ void add_lines(json& layers, const FigureData& data, const Cell2D& cell) {
     }
     layers.push_back(layer("!isValid(datum.note)", {{"type", "line"}, {"strokeWidth", 2}, {"aria", false}}, line));
     layers.push_back(point_layer(cell));
-    layers.push_back(missing_crosses(cell));
+    if (cell.has_missing) {
+        layers.push_back(missing_crosses(cell));
+    }
 }
 
 void add_points(json& layers, const FigureData& data, const Cell2D& cell) {
@@ -124,7 +129,9 @@ void add_points(json& layers, const FigureData& data, const Cell2D& cell) {
         layers.push_back(interval_rules({{"x", cell.x}}, cell));
     }
     layers.push_back(point_layer(cell));
-    layers.push_back(missing_crosses(cell));
+    if (cell.has_missing) {
+        layers.push_back(missing_crosses(cell));
+    }
 }
 
 /// A cell in which nothing has a number says why in its middle.
@@ -163,7 +170,9 @@ json layers_of(const FigureData& data, const Cell2D& cell) {
         case lab::Mark::drawing:
             break;  // has no cells
     }
-    layers.push_back(cell_note(cell));
+    if (cell.has_notes) {
+        layers.push_back(cell_note(cell));
+    }
     if (data.reference) {
         add_reference(layers, data, cell);
     }

@@ -21,8 +21,12 @@ struct Cell2D {
     nlohmann::json offset;  ///< of grouped bars; null: none
     nlohmann::json tooltip;
     std::optional<double> floor;  ///< foot of bars on a logarithmic axis
+    // Layers without data are left out: Vega warns of scales that it cannot find.
     bool has_intervals = false;
     bool has_mistrusted = false;
+    bool has_published = false;
+    bool has_missing = false;  ///< points without a number that have a place on x
+    bool has_notes = false;
 };
 
 /// Lowest and highest positive value that a logarithmic axis must hold, widened to ticks.

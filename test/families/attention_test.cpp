@@ -71,14 +71,15 @@ TEST_P(EveryImplementation, PassesItsChecksBeforeAndAfterItsCallsAreTimed) {
 
 INSTANTIATE_TEST_SUITE_P(Attention, EveryImplementation,
                          ::testing::Combine(::testing::ValuesIn(implementation_names()), ::testing::Values("none", "boolean", "key_padding", "causal")),
-                         [](const auto& info) {
-                             std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         [](const auto& chosen) {
+                             std::string name = std::get<0>(chosen.param) + "_" + std::get<1>(chosen.param);
                              std::replace(name.begin(), name.end(), '-', '_');
                              return name;
                          });
 
 TEST(AttentionVerdicts, FailAnOutputWithOneWrongNumber) {
-    Case& prepared = *CaseSet::shared(small_key(kernels::attention::MaskKind::none))->at(0);
+    const std::shared_ptr<Case> held = CaseSet::shared(small_key(kernels::attention::MaskKind::none))->at(0);
+    Case& prepared = *held;
     for (const float wrong : {0.5001f, std::nanf(""), INFINITY, 0.0f}) {
         Verdicts verdicts("fused", "uniform01");
         std::vector<float> out = fused_output(prepared);
@@ -105,7 +106,8 @@ TEST(AttentionVerdicts, RememberTheOneTryThatFailed) {
 TEST(AttentionVerdicts, MistrustAnOutputOfZeros) {
     CaseKey key = small_key(kernels::attention::MaskKind::none);
     key.distribution = "zero_v";
-    Case& prepared = *CaseSet::shared(key)->at(0);
+    const std::shared_ptr<Case> held = CaseSet::shared(key)->at(0);
+    Case& prepared = *held;
     Verdicts verdicts("fused", "zero_v");
     verdicts.add(prepared, fused_output(prepared));
     EXPECT_EQ(worst(verdicts.checks()), CheckStatus::mistrusted);
@@ -114,7 +116,8 @@ TEST(AttentionVerdicts, MistrustAnOutputOfZeros) {
 TEST(AttentionVerdicts, CountRowsWithoutAVisibleKeyAndDemandZerosOfOurs) {
     CaseKey key = small_key(kernels::attention::MaskKind::none);
     key.shape.keys = 0;
-    Case& prepared = *CaseSet::shared(key)->at(0);
+    const std::shared_ptr<Case> held = CaseSet::shared(key)->at(0);
+    Case& prepared = *held;
     Verdicts zeros("fused", "uniform01"), nans("fused", "uniform01"), theirs("sdpa", "uniform01");
     std::vector<float> out = fused_output(prepared);
     zeros.add(prepared, out);

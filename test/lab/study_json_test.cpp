@@ -200,11 +200,10 @@ TEST(RunCommand, RepeatsWhatTheCommandLineChanged) {
     overrides.max_seconds = 0.5;
     overrides.isolate = true;
     const Study study = applied(study_of({experiment_of("a", "attention", {}), experiment_of("b", "attention", {})}), overrides);
-    const std::string words =
-        " 'keys=32..128*2' '(stage,head_dim)=(heads,32),(batch,64)' --exclude 'keys=32 head_dim=64' --seed 7 --repeats 7 --max-seconds "
-        "0.5s --isolate";
-    EXPECT_EQ(run_command(study, nullptr), "plumb run s" + words);
-    EXPECT_EQ(run_command(study, &study.experiments[1]), "plumb run s --experiment b" + words);
+    const std::string words = " 'keys=32..128*2' '(stage,head_dim)=(heads,32),(batch,64)'";
+    const std::string flags = " --exclude 'keys=32 head_dim=64' --seed 7 --repeats 7 --max-time 0.5s --isolate";
+    EXPECT_EQ(run_command(study, nullptr), "plumb run s" + words + flags);
+    EXPECT_EQ(run_command(study, &study.experiments[1]), "plumb run s" + words + " --experiment b" + flags);
 }
 
 TEST(RunCommand, NamesFamiliesAndPathsSoThatTheyAreFound) {

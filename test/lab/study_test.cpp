@@ -338,7 +338,7 @@ TEST_F(StudyFile, NeverCrashesOnDamage) {
 
 TEST(StudyOfFamily, IsOneExperimentOfDefaults) {
     const Study study = study_of_family(*testing::attention_family());
-    EXPECT_EQ(study.name, "attention");
+    EXPECT_EQ(study.name, "family-attention");
     EXPECT_TRUE(study.file.empty());
     ASSERT_EQ(study.experiments.size(), 1u);
     EXPECT_EQ(study.experiments[0].family, "attention");
