@@ -9,8 +9,8 @@ void add_study_words(CLI::App& verb, StudyWords& words) {
     lab::Overrides& overrides = words.overrides;
     verb.add_option("study", words.study, "study, file.toml, or family")->required();
     verb.add_option("settings", overrides.assignments, "key=value, key=a,b, key=1..9, key=4KiB..16MiB*4, (k1,k2)=(a,1),(b,2)");
-    verb.add_option("--exclude", overrides.excludes, "drop points, as in 'impl=loop keys=8192'")->take_all();
-    verb.add_option("--experiment", overrides.experiments, "only these experiments of the study");
+    verb.add_option("--exclude", overrides.excludes, "drop points, as in 'impl=loop keys=8192'")->take_all()->allow_extra_args(false);
+    verb.add_option("--experiment", overrides.experiments, "only these experiments of the study")->take_all()->allow_extra_args(false);
     verb.add_option("--seed", overrides.seed, "seed of all random numbers");
     verb.add_option("--repeats", overrides.repeats, "runs of each point with different random numbers")->check(CLI::PositiveNumber);
     verb.add_option("--timeout", words.timeout, "per point, as in 90s or '10 min'");

@@ -30,6 +30,8 @@ struct Options {
     OutputForm form;
 };
 
+constexpr double seconds_each = 1;  // of a comparison: about 60 blocks of the longer workloads
+
 std::string percent(double share) { return base::format_number(100 * share, 2) + " %"; }
 
 bool program_exists(const std::string& name) {
@@ -93,10 +95,11 @@ lab::NoiseFloor measure_floor(const Session& session, const std::string& how) {
 int print_noise_study(const Session& session, const Options& options) {
     auto floor = lab::load_noise_floor(session.store(), lab::machine_id());
     if (!floor) floor = measure_floor(session, "full");
+    if (!session.quiet) std::cerr << "about " << base::format_seconds(2 * options.comparisons * seconds_each) << "\n";
     const auto progress = [&](int done, int total) {
         if (session.err().is_terminal() && !session.quiet) std::cerr << "\rcomparison " << done << " of " << total << "\033[K" << std::flush;
     };
-    const lab::NoiseStudy study = lab::study_noise(*floor, options.comparisons, options.slowdown, 0.3, progress);
+    const lab::NoiseStudy study = lab::study_noise(*floor, options.comparisons, options.slowdown, seconds_each, progress);
     if (session.err().is_terminal() && !session.quiet) std::cerr << "\n";
     double worst = 0;
     for (const double ratio : study.ratios) worst = std::max(worst, std::max(ratio, 1 / ratio) - 1);
