@@ -8,7 +8,8 @@
 
 namespace plumb::app {
 
-/// argv[0] is the program. Prints results to standard output, everything else to standard error. Never throws; returns the exit code of DESIGN section 4.
+/// argv[0] is the program. Prints results to standard output, everything else to standard error. Never throws; returns the exit code of
+/// DESIGN section 4.
 int run_cli(const std::vector<std::string>& argv, const lab::Families& families);
 
 /// The word after the program that starts a child of `--isolate`; not for people.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/data_sets.h"
 
-#include <cstdlib>
 #include <toml++/toml.h>
+#include <cstdlib>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -18,7 +18,8 @@ namespace {
 template <class T>
 T required(const toml::table& table, const char* key, const fs::path& manifest) {
     if (const auto value = table[key].value<T>()) return *value;
-    throw base::Error(base::ErrorKind::usage, manifest.string() + ": a data set or file lacks '" + key + "'", "see the other entries of the manifest");
+    throw base::Error(base::ErrorKind::usage, manifest.string() + ": a data set or file lacks '" + key + "'",
+                      "see the other entries of the manifest");
 }
 
 DataSet read_set(const toml::table& table, const fs::path& manifest) {
@@ -31,8 +32,8 @@ DataSet read_set(const toml::table& table, const fs::path& manifest) {
         for (const toml::node& node : *files) {
             const toml::table* file = node.as_table();
             if (!file) continue;
-            set.files.push_back({manifest.parent_path() / required<std::string>(*file, "path", manifest), required<std::string>(*file, "sha256", manifest),
-                                 required<std::int64_t>(*file, "bytes", manifest)});
+            set.files.push_back({manifest.parent_path() / required<std::string>(*file, "path", manifest),
+                                 required<std::string>(*file, "sha256", manifest), required<std::int64_t>(*file, "bytes", manifest)});
         }
     }
     return set;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets that families read: small samples that came with the source, and larger ones that the user brings. Declared in data/manifest.toml.
+// Data sets that families read: small samples that came with the source, and larger ones that the user brings. Declared in
+// data/manifest.toml.
 #pragma once
 #include <filesystem>
 #include <string>

@@ -20,9 +20,16 @@ std::string fitted(const std::string& text, int width) {
 }  // namespace
 
 Progress::Progress(const Session& session, const lab::Plan& plan, double expected_seconds)
-    : session_(session), plan_(plan), terminal_(session.err()), expected_seconds_(expected_seconds), start_(lab::now_seconds()), last_shown_(start_) {}
+    : session_(session),
+      plan_(plan),
+      terminal_(session.err()),
+      expected_seconds_(expected_seconds),
+      start_(lab::now_seconds()),
+      last_shown_(start_) {}
 
-Progress::~Progress() { clear_line(); }
+Progress::~Progress() {
+    clear_line();
+}
 
 void Progress::clear_line() {
     if (line_is_open_) std::cerr << "\r\033[K" << std::flush;
@@ -68,7 +75,8 @@ lab::RunEvents Progress::events() {
     };
     events.sampled = [this](const lab::PlannedPoint& planned, const lab::Timing& timing) {
         point_ = planned.point.describe(lab::family_named(session_.families, planned.point.family).schema());
-        show(timing.action + " " + base::format_seconds(timing.median.value) + " ± " + base::format_number(100 * timing.median.relative_half_width(), 2) + " %");
+        show(timing.action + " " + base::format_seconds(timing.median.value) + " ± " +
+             base::format_number(100 * timing.median.relative_half_width(), 2) + " %");
     };
     events.finished = [this](const lab::PlannedPoint& planned, const lab::Record& record) {
         ++ended_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress of a run on standard error. A terminal gets one line that is rewritten; a pipe gets a plain line every 30 seconds and one per failure.
+// Progress of a run on standard error. A terminal gets one line that is rewritten; a pipe gets a plain line every 30 seconds and one per
+// failure.
 #pragma once
 #include <string>
 

@@ -12,10 +12,16 @@ namespace plumb::app {
 
 namespace fs = std::filesystem;
 
-lab::Store Session::store() const { return lab::Store(runs.empty() ? lab::Store::default_root() : fs::path(runs)); }
+lab::Store Session::store() const {
+    return lab::Store(runs.empty() ? lab::Store::default_root() : fs::path(runs));
+}
 
-Terminal Session::out() const { return Terminal(1, colour); }
-Terminal Session::err() const { return Terminal(2, colour); }
+Terminal Session::out() const {
+    return Terminal(1, colour);
+}
+Terminal Session::err() const {
+    return Terminal(2, colour);
+}
 
 std::vector<fs::path> study_files() {
     std::vector<fs::path> folders = {"studies"};
@@ -53,10 +59,14 @@ lab::Study find_study(std::string_view word, const lab::Families& families) {
 }
 
 void print_table(const Session& session, const report::Table& table, const OutputForm& form) {
-    if (form.json) std::cout << report::to_json_lines(table);
-    else if (form.csv) std::cout << report::to_csv(table);
-    else if (form.markdown) std::cout << report::to_markdown(table);
-    else std::cout << report::to_console(table, {session.out().width(), session.out().colour()});
+    if (form.json)
+        std::cout << report::to_json_lines(table);
+    else if (form.csv)
+        std::cout << report::to_csv(table);
+    else if (form.markdown)
+        std::cout << report::to_markdown(table);
+    else
+        std::cout << report::to_console(table, {session.out().width(), session.out().colour()});
 }
 
 }  // namespace plumb::app

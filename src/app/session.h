@@ -24,7 +24,7 @@ struct OutputForm {
 struct Session {
     lab::Families families;
     std::vector<std::string> argv;
-    std::string runs;        ///< --runs; empty: PLUMB_RUNS or ./runs
+    std::string runs;  ///< --runs; empty: PLUMB_RUNS or ./runs
     std::string colour = "auto";
     bool quiet = false;
     int exit_code = 0;
@@ -36,8 +36,8 @@ struct Session {
 
 /// Folders that are searched for NAME.toml: ./studies, PLUMB_STUDIES, the studies that came with the source.
 std::vector<std::filesystem::path> study_files();
-/// A study by name, by path of a TOML file, or the study of a single family ("attention" where no study has that name, or "family:attention").
-/// Throws usage with the nearest name.
+/// A study by name, by path of a TOML file, or the study of a single family ("attention" where no study has that name, or
+/// "family:attention"). Throws usage with the nearest name.
 lab::Study find_study(std::string_view word, const lab::Families& families);
 
 /// Prints in the form asked for; `json` is used for --json where given, else JSON lines of the table.

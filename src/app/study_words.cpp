@@ -15,7 +15,8 @@ void add_study_words(CLI::App& verb, StudyWords& words) {
     verb.add_option("--repeats", overrides.repeats, "runs of each point with different random numbers")->check(CLI::PositiveNumber);
     verb.add_option("--timeout", words.timeout, "per point, as in 90s or '10 min'");
     verb.add_option("--max-time", words.max_seconds, "sampling time per action, as in 2s");
-    verb.add_option("--half-width", overrides.half_width, "stop when the interval's half-width is below this share")->check(CLI::PositiveNumber);
+    verb.add_option("--half-width", overrides.half_width, "stop when the interval's half-width is below this share")
+        ->check(CLI::PositiveNumber);
     verb.add_option("--memory-limit", words.memory_limit, "per point, as in 4GiB");
     verb.add_flag("--isolate", overrides.isolate, "every group of points in a process of its own");
 }

@@ -32,6 +32,8 @@ int Terminal::width() const {
     return ::ioctl(descriptor_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-std::string Terminal::strong(std::string_view text) const { return colour_ ? "\033[1m" + std::string(text) + "\033[0m" : std::string(text); }
+std::string Terminal::strong(std::string_view text) const {
+    return colour_ ? "\033[1m" + std::string(text) + "\033[0m" : std::string(text);
+}
 
 }  // namespace plumb::app

@@ -35,11 +35,13 @@ Side read_side(const Session& session, const std::string& word) {
     return {store, lab::load_view(store, elsewhere ? word.substr(cut + 1) : word)};
 }
 
-int print_comparison(const Session& session, const lab::StudyView& view, const std::vector<lab::ComparisonRow>& rows, const std::string& key, const lab::Figure* figure,
-                     const Options& options) {
+int print_comparison(const Session& session, const lab::StudyView& view, const std::vector<lab::ComparisonRow>& rows,
+                     const std::string& key, const lab::Figure* figure, const Options& options) {
     print_table(session, report::comparison_table(view, rows, key, figure), options.form);
     if (const std::string remark = lab::chance_remark(rows); !remark.empty() && !session.quiet) std::cerr << remark << "\n";
-    const auto is_verdict = [&](const lab::ComparisonRow& row) { return row.judgement && lab::name(row.judgement->verdict) == options.fail_on; };
+    const auto is_verdict = [&](const lab::ComparisonRow& row) {
+        return row.judgement && lab::name(row.judgement->verdict) == options.fail_on;
+    };
     const auto hits = std::count_if(rows.begin(), rows.end(), is_verdict);
     if (options.fail_on.empty()) {
         if (!session.quiet) std::cerr << "exit code 0 whatever the verdicts; --fail-on slower makes a regression fail\n";
@@ -73,11 +75,13 @@ int compare_two_runs(const Session& session, const Options& options) {
     const lab::Record a = store.find(options.what[0]);
     const lab::Record b = store.find(options.what[1]);
     const lab::Family& family = lab::family_named(session.families, a.point.family);
-    const auto metric = std::find_if(family.metrics().begin(), family.metrics().end(), [&](const lab::Metric& known) { return known.name == options.metric; });
+    const auto metric = std::find_if(family.metrics().begin(), family.metrics().end(),
+                                     [&](const lab::Metric& known) { return known.name == options.metric; });
     if (metric == family.metrics().end()) {
         std::vector<std::string> names;
         for (const lab::Metric& known : family.metrics()) names.push_back(known.name);
-        throw base::Error(base::ErrorKind::usage, "family " + family.name() + " has no metric '" + options.metric + "'", base::suggest(options.metric, names));
+        throw base::Error(base::ErrorKind::usage, "family " + family.name() + " has no metric '" + options.metric + "'",
+                          base::suggest(options.metric, names));
     }
     const lab::Judgement judgement = lab::compare_records(store, a, b, *metric);
     report::Table table{"comparison",
@@ -90,8 +94,9 @@ int compare_two_runs(const Session& session, const Options& options) {
                          {"reason", "reason", report::Content::prose}},
                         {}};
     const auto number = [](double value) { return report::number_cell(value, report::times_text(value)); };
-    table.rows.push_back({report::text_cell(a.run), report::text_cell(b.run), number(judgement.ratio.value), number(judgement.ratio.low), number(judgement.ratio.high),
-                          report::status_cell(std::string(lab::name(judgement.verdict))), report::text_cell(judgement.reason)});
+    table.rows.push_back({report::text_cell(a.run), report::text_cell(b.run), number(judgement.ratio.value), number(judgement.ratio.low),
+                          number(judgement.ratio.high), report::status_cell(std::string(lab::name(judgement.verdict))),
+                          report::text_cell(judgement.reason)});
     print_table(session, table, options.form);
     return !options.fail_on.empty() && lab::name(judgement.verdict) == options.fail_on ? base::exit_code(base::ErrorKind::check_failed) : 0;
 }
@@ -104,7 +109,8 @@ int compare_two(const Session& session, const Options& options) {
     if (is_run(options.what[0]) && is_run(options.what[1])) return compare_two_runs(session, options);
     const Side a = read_side(session, options.what[0]);
     const Side b = read_side(session, options.what[1]);
-    return print_comparison(session, a.view, lab::compare_views(a.store, a.view, b.store, b.view, options.metric), "study", nullptr, options);
+    return print_comparison(session, a.view, lab::compare_views(a.store, a.view, b.store, b.view, options.metric), "study", nullptr,
+                            options);
 }
 
 }  // namespace
@@ -116,11 +122,13 @@ void add_compare(CLI::App& app, Session& session) {
     verb->add_option("--by", options->by, "compare the points of one study that differ only in this parameter");
     verb->add_option("--baseline", options->baseline, "value of --by that the others are compared with");
     verb->add_option("--metric", options->metric, "what to compare (default: time)");
-    verb->add_option("--fail-on", options->fail_on, "exit with 1 when a verdict is this")->check(CLI::IsMember({"faster", "slower", "same", "unclear"}));
+    verb->add_option("--fail-on", options->fail_on, "exit with 1 when a verdict is this")
+        ->check(CLI::IsMember({"faster", "slower", "same", "unclear"}));
     add_output_form(*verb, options->form);
     verb->callback([options, &session] {
         if (options->what.size() == 1 && options->by.empty()) {
-            throw base::Error(base::ErrorKind::usage, "one study alone has nothing to be compared with", "plumb compare STUDY --by KEY, or plumb compare A B");
+            throw base::Error(base::ErrorKind::usage, "one study alone has nothing to be compared with",
+                              "plumb compare STUDY --by KEY, or plumb compare A B");
         }
         if (options->what.size() == 2 && !options->by.empty()) {
             throw base::Error(base::ErrorKind::usage, "--by compares points of one study, but two were named", "leave one of them out");

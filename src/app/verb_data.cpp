@@ -12,7 +12,9 @@ namespace plumb::app {
 
 namespace {
 
-std::vector<DataSet> chosen_sets(const std::string& name) { return name.empty() ? data_sets() : std::vector<DataSet>{data_set_named(name)}; }
+std::vector<DataSet> chosen_sets(const std::string& name) {
+    return name.empty() ? data_sets() : std::vector<DataSet>{data_set_named(name)};
+}
 
 report::Table list_table(const std::vector<DataSet>& sets) {
     using report::Content;
@@ -28,8 +30,8 @@ report::Table list_table(const std::vector<DataSet>& sets) {
         std::int64_t bytes = 0;
         for (const DataFile& file : set.files) bytes += file.bytes;
         table.rows.push_back({report::text_cell(set.name), report::status_cell(set.state()),
-                              report::number_cell(static_cast<double>(bytes), base::format_size(static_cast<double>(bytes))), report::text_cell(set.licence),
-                              report::text_cell(set.summary), report::text_cell(set.source)});
+                              report::number_cell(static_cast<double>(bytes), base::format_size(static_cast<double>(bytes))),
+                              report::text_cell(set.licence), report::text_cell(set.summary), report::text_cell(set.source)});
     }
     return table;
 }
@@ -37,13 +39,15 @@ report::Table list_table(const std::vector<DataSet>& sets) {
 /// Returns whether every file passed.
 bool verify_table(const std::vector<DataSet>& sets, report::Table& table) {
     using report::Content;
-    table = {"data files", {{"data", "data set", Content::code}, {"file", "file", Content::code}, {"sha256", "SHA-256", Content::status}}, {}};
+    table = {
+        "data files", {{"data", "data set", Content::code}, {"file", "file", Content::code}, {"sha256", "SHA-256", Content::status}}, {}};
     bool sound = true;
     for (const DataSet& set : sets) {
         for (const DataFile& file : set.files) {
             const std::string state = verify(file);
             sound = sound && state == "passed";
-            table.rows.push_back({report::text_cell(set.name), report::text_cell(file.path.filename().string()), report::status_cell(state)});
+            table.rows.push_back(
+                {report::text_cell(set.name), report::text_cell(file.path.filename().string()), report::status_cell(state)});
         }
     }
     return sound;

@@ -32,7 +32,9 @@ struct Options {
 
 constexpr double seconds_each = 1;  // of a comparison: about 60 blocks of the longer workloads
 
-std::string percent(double share) { return base::format_number(100 * share, 2) + " %"; }
+std::string percent(double share) {
+    return base::format_number(100 * share, 2) + " %";
+}
 
 bool program_exists(const std::string& name) {
     const char* path = std::getenv("PATH");
@@ -43,14 +45,16 @@ bool program_exists(const std::string& name) {
     return false;
 }
 
-void add_row(report::Table& table, const std::string& what, const std::string& state, const std::string& facts, const std::string& mend = "") {
+void add_row(report::Table& table, const std::string& what, const std::string& state, const std::string& facts,
+             const std::string& mend = "") {
     table.rows.push_back({text_cell(what), report::status_cell(state), text_cell(facts), text_cell(mend)});
 }
 
 void add_noise_row(report::Table& table, const std::optional<lab::NoiseFloor>& floor) {
     if (!floor) return add_row(table, "noise floor", "missing", "never measured here: verdicts stay unclear", "plumb doctor --noise quick");
     add_row(table, "noise floor", "present",
-            "interleaved " + percent(floor->paired) + ", apart " + percent(floor->unpaired) + " (" + std::to_string(floor->pairs) + " pairs, " + floor->measured + ")");
+            "interleaved " + percent(floor->paired) + ", apart " + percent(floor->unpaired) + " (" + std::to_string(floor->pairs) +
+                " pairs, " + floor->measured + ")");
 }
 
 void add_instruction_sets(report::Table& table) {
@@ -63,20 +67,31 @@ void add_instruction_sets(report::Table& table) {
 
 report::Table examine(const Session& session) {
     const nlohmann::json host = lab::collect_host();
-    report::Table table{"doctor", {{"what", "what"}, {"state", "state", Content::status}, {"facts", "facts", Content::prose}, {"mend", "mend it with", Content::prose}}, {}};
-    add_row(table, "machine", "present", lab::summarize_host(host) + ", " + host.at("os").get<std::string>() + ", kernel " + host.at("kernel").get<std::string>());
+    report::Table table{"doctor",
+                        {{"what", "what"},
+                         {"state", "state", Content::status},
+                         {"facts", "facts", Content::prose},
+                         {"mend", "mend it with", Content::prose}},
+                        {}};
+    add_row(table, "machine", "present",
+            lab::summarize_host(host) + ", " + host.at("os").get<std::string>() + ", kernel " + host.at("kernel").get<std::string>());
     add_instruction_sets(table);
     const double load = host.at("load");
-    add_row(table, "load", load < 0.5 ? "quiet" : "busy", base::format_number(load, 2) + " over the last minute", load < 0.5 ? "" : "measure again when the machine is idle");
-    add_row(table, "GPU", host.at("gpu").is_null() ? "missing" : "present", host.at("gpu").is_null() ? "no NVIDIA driver is loaded" : host.at("gpu").get<std::string>());
+    add_row(table, "load", load < 0.5 ? "quiet" : "busy", base::format_number(load, 2) + " over the last minute",
+            load < 0.5 ? "" : "measure again when the machine is idle");
+    add_row(table, "GPU", host.at("gpu").is_null() ? "missing" : "present",
+            host.at("gpu").is_null() ? "no NVIDIA driver is loaded" : host.at("gpu").get<std::string>());
     const std::string torch = nn::torch_version();
-    add_row(table, "LibTorch", torch.empty() ? "missing" : "present", torch.empty() ? "built without LibTorch" : torch, torch.empty() ? "deps/setup, then make build" : "");
+    add_row(table, "LibTorch", torch.empty() ? "missing" : "present", torch.empty() ? "built without LibTorch" : torch,
+            torch.empty() ? "deps/setup, then make build" : "");
     const bool bundle = !report::vega_bundle().empty();
-    add_row(table, "charts in pages", bundle ? "present" : "missing", bundle ? "vega is built in" : "pages have tables only", bundle ? "" : "deps/setup, then make build");
+    add_row(table, "charts in pages", bundle ? "present" : "missing", bundle ? "vega is built in" : "pages have tables only",
+            bundle ? "" : "deps/setup, then make build");
     const bool dot = program_exists("dot");
     add_row(table, "drawings", dot ? "present" : "missing", dot ? "Graphviz" : "no program dot", dot ? "" : "deps/setup");
     const auto store = session.store();
-    add_row(table, "results", std::filesystem::is_directory(store.root()) ? "present" : "missing", store.root().string() + ": " + std::to_string(store.studies().size()) + " studies");
+    add_row(table, "results", std::filesystem::is_directory(store.root()) ? "present" : "missing",
+            store.root().string() + ": " + std::to_string(store.studies().size()) + " studies");
     add_noise_row(table, lab::load_noise_floor(store, lab::machine_id()));
     return table;
 }
@@ -85,7 +100,8 @@ lab::NoiseFloor measure_floor(const Session& session, const std::string& how) {
     const bool quick = how != "full";
     const int pairs = quick ? 40 : 120;
     const double seconds = quick ? 12 : 90;
-    if (!session.quiet) std::cerr << "measuring the noise floor: " << pairs << " pairs of identical code, about " << base::format_seconds(seconds) << "\n";
+    if (!session.quiet)
+        std::cerr << "measuring the noise floor: " << pairs << " pairs of identical code, about " << base::format_seconds(seconds) << "\n";
     const lab::NoiseFloor floor = lab::measure_noise_floor(lab::machine_id(), pairs, seconds);
     lab::save_noise_floor(session.store(), floor);
     return floor;
@@ -97,7 +113,8 @@ int print_noise_study(const Session& session, const Options& options) {
     if (!floor) floor = measure_floor(session, "full");
     if (!session.quiet) std::cerr << "about " << base::format_seconds(2 * options.comparisons * seconds_each) << "\n";
     const auto progress = [&](int done, int total) {
-        if (session.err().is_terminal() && !session.quiet) std::cerr << "\rcomparison " << done << " of " << total << "\033[K" << std::flush;
+        if (session.err().is_terminal() && !session.quiet)
+            std::cerr << "\rcomparison " << done << " of " << total << "\033[K" << std::flush;
     };
     const lab::NoiseStudy study = lab::study_noise(*floor, options.comparisons, options.slowdown, seconds_each, progress);
     if (session.err().is_terminal() && !session.quiet) std::cerr << "\n";
@@ -125,7 +142,8 @@ int print_noise_study(const Session& session, const Options& options) {
 void add_doctor(CLI::App& app, Session& session) {
     const auto options = std::make_shared<Options>();
     CLI::App* verb = app.add_subcommand("doctor", "this machine, its noise floor, what is missing and the command that mends it");
-    verb->add_option("--noise", options->noise, "measure the noise floor: quick (12 s), full (90 s), missing (quick, where it was never measured), skip")
+    verb->add_option("--noise", options->noise,
+                     "measure the noise floor: quick (12 s), full (90 s), missing (quick, where it was never measured), skip")
         ->check(CLI::IsMember({"quick", "full", "missing", "skip"}));
     verb->add_flag("--noise-study", options->study, "how often identical code is called faster or slower here, and a slow-down found");
     verb->add_option("--comparisons", options->comparisons, "of the noise study (default 200)")->check(CLI::Range(10, 10000));
@@ -137,7 +155,8 @@ void add_doctor(CLI::App& app, Session& session) {
             return;
         }
         const bool is_measured = lab::load_noise_floor(session.store(), lab::machine_id()).has_value();
-        if (options->noise == "quick" || options->noise == "full" || (options->noise == "missing" && !is_measured)) measure_floor(session, options->noise);
+        if (options->noise == "quick" || options->noise == "full" || (options->noise == "missing" && !is_measured))
+            measure_floor(session, options->noise);
         print_table(session, examine(session), options->form);
     });
 }

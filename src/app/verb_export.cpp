@@ -31,8 +31,10 @@ void add_export(CLI::App& app, Session& session) {
         }
         const report::Table table = report::all_points_table(view);
         const std::string text = options->form == "csv" ? report::to_csv(table) : report::to_json_lines(table);
-        if (options->output.empty()) std::cout << text;
-        else base::replace_file(options->output, text);
+        if (options->output.empty())
+            std::cout << text;
+        else
+            base::replace_file(options->output, text);
     });
 }
 

@@ -28,7 +28,10 @@ Table families_table(const Session& session) {
 
 Table studies_table(const Session& session) {
     Table table{"studies",
-                {{"study", "study", Content::code}, {"experiments", "experiments"}, {"title", "question", Content::prose}, {"file", "file", Content::code}},
+                {{"study", "study", Content::code},
+                 {"experiments", "experiments"},
+                 {"title", "question", Content::prose},
+                 {"file", "file", Content::code}},
                 {}};
     for (const auto& file : study_files()) {
         const lab::Study study = lab::read_study(file, session.families);
@@ -43,8 +46,9 @@ std::string allowed(const lab::Parameter& parameter) {
     for (const lab::Value& value : parameter.choices) values.push_back(lab::format(value, parameter.type));
     if (!values.empty()) return base::join(values, " ");
     const auto number = [&](double bound) {
-        return parameter.type == lab::Type::integer || parameter.type == lab::Type::bytes ? lab::format(static_cast<std::int64_t>(bound), parameter.type)
-                                                                                         : lab::format(bound, parameter.type);
+        return parameter.type == lab::Type::integer || parameter.type == lab::Type::bytes
+                   ? lab::format(static_cast<std::int64_t>(bound), parameter.type)
+                   : lab::format(bound, parameter.type);
     };
     if (parameter.low > -1e300 && parameter.high < 1e300) return number(parameter.low) + " to " + number(parameter.high);
     return parameter.low > -1e300 ? "from " + number(parameter.low) : "";
@@ -60,15 +64,20 @@ Table parameters_table(const lab::Family& family) {
                 {}};
     for (const lab::Parameter& parameter : family.schema().parameters()) {
         table.rows.push_back({text_cell(parameter.name), text_cell(std::string(lab::name(parameter.type))),
-                              text_cell(lab::format(parameter.default_value, parameter.type)), text_cell(allowed(parameter)), text_cell(parameter.help)});
+                              text_cell(lab::format(parameter.default_value, parameter.type)), text_cell(allowed(parameter)),
+                              text_cell(parameter.help)});
     }
     return table;
 }
 
 Table metrics_table(const lab::Family& family) {
-    Table table{"metrics of " + family.name(), {{"metric", "metric", Content::code}, {"unit", "unit"}, {"better", "better"}, {"help", "meaning", Content::prose}}, {}};
+    Table table{"metrics of " + family.name(),
+                {{"metric", "metric", Content::code}, {"unit", "unit"}, {"better", "better"}, {"help", "meaning", Content::prose}},
+                {}};
     for (const lab::Metric& metric : family.metrics()) {
-        const char* better = metric.better == lab::Metric::Better::lower ? "lower" : metric.better == lab::Metric::Better::higher ? "higher" : "";
+        const char* better = metric.better == lab::Metric::Better::lower    ? "lower"
+                             : metric.better == lab::Metric::Better::higher ? "higher"
+                                                                            : "";
         table.rows.push_back({text_cell(metric.name), text_cell(metric.unit), text_cell(better), text_cell(metric.help)});
     }
     return table;
@@ -81,7 +90,8 @@ Table figures_table(const lab::Family& family) {
 }
 
 Table devices_table() {
-    Table table{"devices", {{"device", "device", Content::code}, {"state", "state", Content::status}, {"facts", "facts", Content::prose}}, {}};
+    Table table{
+        "devices", {{"device", "device", Content::code}, {"state", "state", Content::status}, {"facts", "facts", Content::prose}}, {}};
     const nlohmann::json host = lab::collect_host();
     table.rows.push_back({text_cell("cpu"), report::status_cell("present"), text_cell(lab::summarize_host(host))});
     const bool gpu = host.at("gpu").is_string();
@@ -91,8 +101,11 @@ Table devices_table() {
 }
 
 Table data_table() {
-    Table table{"data sets", {{"data", "data set", Content::code}, {"state", "state", Content::status}, {"summary", "what it is", Content::prose}}, {}};
-    for (const DataSet& set : data_sets()) table.rows.push_back({text_cell(set.name), report::status_cell(set.state()), text_cell(set.summary)});
+    Table table{"data sets",
+                {{"data", "data set", Content::code}, {"state", "state", Content::status}, {"summary", "what it is", Content::prose}},
+                {}};
+    for (const DataSet& set : data_sets())
+        table.rows.push_back({text_cell(set.name), report::status_cell(set.state()), text_cell(set.summary)});
     return table;
 }
 

@@ -29,10 +29,15 @@ std::string basis_text(lab::Estimate::Basis basis) {
 
 report::Table plan_table(const Session& session, const PlannedStudy& planned, const std::map<std::string, lab::Record>& latest) {
     report::Table table{planned.study.name, {}, {}};
-    table.columns = {{"number", "#", report::Content::number},         {"experiment", "experiment"}, {"point", "point", report::Content::prose},
-                     {"hash", "hash", report::Content::code},          {"group", "measured with", report::Content::number},
-                     {"state", "state", report::Content::status},      {"time_s", "time", report::Content::number},
-                     {"disk_B", "disk", report::Content::number},      {"estimated_from", "estimated from"}};
+    table.columns = {{"number", "#", report::Content::number},
+                     {"experiment", "experiment"},
+                     {"point", "point", report::Content::prose},
+                     {"hash", "hash", report::Content::code},
+                     {"group", "measured with", report::Content::number},
+                     {"state", "state", report::Content::status},
+                     {"time_s", "time", report::Content::number},
+                     {"disk_B", "disk", report::Content::number},
+                     {"estimated_from", "estimated from"}};
     for (std::size_t index = 0; index < planned.plan.points.size(); ++index) {
         const lab::PlannedPoint& point = planned.plan.points[index];
         const lab::Estimate& estimate = planned.estimates[index];
@@ -60,8 +65,10 @@ std::string sum_up(const PlannedStudy& planned, const std::map<std::string, lab:
         const std::string hash = planned.plan.points[index].point.hash();
         if (!seen.insert(hash).second) continue;
         const auto found = latest.find(hash);
-        if (found != latest.end() && found->second.status == lab::Status::done) ++done;
-        else if (found != latest.end() && found->second.status != lab::Status::interrupted) ++failed;
+        if (found != latest.end() && found->second.status == lab::Status::done)
+            ++done;
+        else if (found != latest.end() && found->second.status != lab::Status::interrupted)
+            ++failed;
         else {
             ++left;
             const lab::Estimate& estimate = planned.estimates[index];

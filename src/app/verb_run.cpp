@@ -98,7 +98,9 @@ void add_run(CLI::App& app, Session& session) {
         if (!session.quiet) {
             std::cerr << sum_up(summary, distinct_points(planned.plan)) << "\n";
             const std::string& name = planned.study.name;
-            std::cerr << (summary.interrupted ? "stopped; the same command goes on where it was" : "look at it: plumb show " + name + ", plumb report " + name) << "\n";
+            std::cerr << (summary.interrupted ? "stopped; the same command goes on where it was"
+                                              : "look at it: plumb show " + name + ", plumb report " + name)
+                      << "\n";
         }
         session.exit_code = summary.exit_code();
     });

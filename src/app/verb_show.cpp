@@ -27,7 +27,8 @@ void show_study(const Session& session, const lab::Store& store, const Options& 
     if (options.checks) return print_table(session, report::checks_table(view), options.form);
     if (options.config) {
         for (const lab::ViewRow& row : view.rows) {
-            if (row.record) std::cout << "# " << row.record->run << "\n" << base::read_file(store.run_folder(*row.record) / "config.toml") << "\n";
+            if (row.record)
+                std::cout << "# " << row.record->run << "\n" << base::read_file(store.run_folder(*row.record) / "config.toml") << "\n";
         }
         return;
     }
@@ -38,7 +39,8 @@ void show_study(const Session& session, const lab::Store& store, const Options& 
     if (options.form.csv) return print_table(session, report::all_points_table(view), options.form);
     std::cout << session.out().strong(view.title) << "\n";
     for (std::size_t experiment = 0; experiment < view.experiments.size(); ++experiment) {
-        std::cout << "\n" << session.out().strong(view.experiments[experiment].name) << "  " << view.experiments[experiment].command << "\n";
+        std::cout << "\n"
+                  << session.out().strong(view.experiments[experiment].name) << "  " << view.experiments[experiment].command << "\n";
         print_table(session, report::experiment_table(view, experiment), options.form);
     }
 }
@@ -57,11 +59,15 @@ report::Table run_table(const lab::Record& record) {
     add("reason", record.reason);
     add("hint", record.hint);
     for (const lab::MetricValue& metric : record.metrics) {
-        add(metric.name, base::format_number(metric.value, 6) + (metric.low == metric.high ? "" : "  (" + base::format_number(metric.low, 6) + " to " +
-                                                                 base::format_number(metric.high, 6) + ", n = " + std::to_string(metric.samples) + ")"));
+        add(metric.name,
+            base::format_number(metric.value, 6) +
+                (metric.low == metric.high ? ""
+                                           : "  (" + base::format_number(metric.low, 6) + " to " + base::format_number(metric.high, 6) +
+                                                 ", n = " + std::to_string(metric.samples) + ")"));
     }
     for (const lab::Timing& timing : record.timings) {
-        add("timing " + timing.action, base::format_seconds(timing.median.value) + ", MAD " + base::format_seconds(timing.median_absolute_deviation) + ", minimum " +
+        add("timing " + timing.action, base::format_seconds(timing.median.value) + ", MAD " +
+                                           base::format_seconds(timing.median_absolute_deviation) + ", minimum " +
                                            base::format_seconds(timing.minimum) + ", " + std::to_string(timing.calls_per_sample) +
                                            " calls a sample, stopped: " + std::string(lab::name(timing.stop)));
     }
@@ -96,17 +102,21 @@ void add_show(CLI::App& app, Session& session) {
     CLI::App* verb = app.add_subcommand("show", "the results of a study as a table, or one run");
     verb->add_option("what", options->what, "study, or run (folder name, its beginning, or the point's hash)")->required();
     auto* config = verb->add_flag("--config", options->config, "resolved settings with the origin of each");
-    auto* checks = verb->add_flag("--checks", options->checks, "what the output was compared with, and the line that repeats it")->excludes(config);
+    auto* checks =
+        verb->add_flag("--checks", options->checks, "what the output was compared with, and the line that repeats it")->excludes(config);
     verb->add_flag("--log", options->log, "log of one run")->excludes(config)->excludes(checks);
     add_output_form(*verb, options->form);
     verb->callback([options, &session] {
         const lab::Store store = session.store();
         const std::vector<std::string> studies = store.studies();
         const bool is_study = std::find(studies.begin(), studies.end(), options->what) != studies.end();
-        const bool looks_like_run = !options->what.empty() && std::isxdigit(static_cast<unsigned char>(options->what.front())) && options->what.size() >= 4 &&
+        const bool looks_like_run = !options->what.empty() && std::isxdigit(static_cast<unsigned char>(options->what.front())) &&
+                                    options->what.size() >= 4 &&
                                     options->what.find_first_not_of("0123456789abcdefTZ.-") == std::string::npos;
-        if (!is_study && (looks_like_run || options->log)) show_run(session, store, *options);
-        else show_study(session, store, *options);
+        if (!is_study && (looks_like_run || options->log))
+            show_run(session, store, *options);
+        else
+            show_study(session, store, *options);
     });
 }
 

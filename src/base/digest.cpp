@@ -68,7 +68,9 @@ class Sha256 {
 
 }  // namespace
 
-std::string xxh3_hex(std::string_view bytes) { return hex(XXH3_128bits(bytes.data(), bytes.size())); }
+std::string xxh3_hex(std::string_view bytes) {
+    return hex(XXH3_128bits(bytes.data(), bytes.size()));
+}
 
 std::string sha256_hex(std::string_view bytes) {
     Sha256 sha;

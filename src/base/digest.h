@@ -7,9 +7,9 @@
 
 namespace plumb::base {
 
-std::string xxh3_hex(std::string_view bytes);                         ///< 32 hex digits
-std::string sha256_hex(std::string_view bytes);                       ///< 64 hex digits
-std::string file_xxh3_hex(const std::filesystem::path& path);         ///< throws Error{missing} naming the file
-std::string file_sha256_hex(const std::filesystem::path& path);       ///< throws Error{missing} naming the file
+std::string xxh3_hex(std::string_view bytes);                    ///< 32 hex digits
+std::string sha256_hex(std::string_view bytes);                  ///< 64 hex digits
+std::string file_xxh3_hex(const std::filesystem::path& path);    ///< throws Error{missing} naming the file
+std::string file_sha256_hex(const std::filesystem::path& path);  ///< throws Error{missing} naming the file
 
 }  // namespace plumb::base

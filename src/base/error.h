@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one error type of plumb. Library code throws it; it never prints and never exits. The message names the thing and the value, the hint is
-// the next useful command or the allowed values. To add a kind: extend the enum and the two tables in error.cpp (name, exit code).
+// The one error type of plumb. Library code throws it; it never prints and never exits. The message names the thing and the value, the hint
+// is the next useful command or the allowed values. To add a kind: extend the enum and the two tables in error.cpp (name, exit code).
 #pragma once
 #include <stdexcept>
 #include <string>

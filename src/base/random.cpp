@@ -41,9 +41,13 @@ std::uint64_t RandomStream::bits(std::uint64_t index) const {
     return (std::uint64_t{block[1]} << 32) | block[0];
 }
 
-double RandomStream::uniform(std::uint64_t index) const { return static_cast<double>(bits(index) >> 11) * 0x1p-53; }
+double RandomStream::uniform(std::uint64_t index) const {
+    return static_cast<double>(bits(index) >> 11) * 0x1p-53;
+}
 
-double RandomStream::uniform(std::uint64_t index, double low, double high) const { return low + (high - low) * uniform(index); }
+double RandomStream::uniform(std::uint64_t index, double low, double high) const {
+    return low + (high - low) * uniform(index);
+}
 
 std::uint64_t RandomStream::below(std::uint64_t index, std::uint64_t bound) const {
     if (bound == 0) throw Error(ErrorKind::internal, "random number below 0 was asked for");

@@ -33,7 +33,8 @@ using nlohmann::json;
 constexpr int attribution_descriptor = 3;  ///< in the child
 
 [[noreturn]] void fail(const std::string& what) {
-    throw base::Error(base::ErrorKind::internal, "cannot " + what + ": " + std::strerror(errno), "run without --isolate, or free resources");
+    throw base::Error(base::ErrorKind::internal, "cannot " + what + ": " + std::strerror(errno),
+                      "run without --isolate, or free resources");
 }
 
 json job_to_json(const Store& store, const std::string& family, const GroupJob& job, const ChildLimits& limits) {
@@ -125,8 +126,10 @@ class ChildProcess {
             if (::getppid() != parent) ::_exit(127);
             ::dup2(input[0], 0);
             ::dup2(output[1], 1);
-            if (attribution == attribution_descriptor) ::fcntl(attribution, F_SETFD, 0);
-            else ::dup2(attribution, attribution_descriptor);
+            if (attribution == attribution_descriptor)
+                ::fcntl(attribution, F_SETFD, 0);
+            else
+                ::dup2(attribution, attribution_descriptor);
             ::execvp(argv[0], argv.data());
             ::_exit(127);
         }
@@ -165,7 +168,8 @@ class ChildProcess {
         if (size < 0 && errno == EINTR) return true;
         if (size <= 0) return false;
         partial_.append(piece, static_cast<std::size_t>(size));
-        for (std::size_t end; (end = partial_.find('\n')) != std::string::npos; partial_.erase(0, end + 1)) lines.push_back(partial_.substr(0, end));
+        for (std::size_t end; (end = partial_.find('\n')) != std::string::npos; partial_.erase(0, end + 1))
+            lines.push_back(partial_.substr(0, end));
         return true;
     }
 
@@ -211,7 +215,8 @@ struct Casualty {
 
 class Watch {
   public:
-    Watch(const Store& store, const GroupJob& job, const std::vector<std::size_t>& members, const ChildLimits& limits, const GroupEvents& events)
+    Watch(const Store& store, const GroupJob& job, const std::vector<std::size_t>& members, const ChildLimits& limits,
+          const GroupEvents& events)
         : store_(store), job_(job), members_(members), limits_(limits), events_(events) {}
 
     std::optional<Casualty> run(const std::string& family, const std::vector<std::string>& command, std::set<std::size_t>& ended) {
@@ -317,7 +322,8 @@ void run_group_isolated(const Store& store, const std::string& family, const Gro
             ended.insert(casualty->member);
             events.finished(casualty->member, store.seal(store.open_work(job.study, member.point), record, member.config_toml));
         } else if (ended.size() == before && stop_requests() == 0) {
-            throw base::Error(base::ErrorKind::internal, "a child process of plumb ended without doing any of its points", "run without --isolate");
+            throw base::Error(base::ErrorKind::internal, "a child process of plumb ended without doing any of its points",
+                              "run without --isolate");
         }
     }
 }

@@ -14,8 +14,8 @@ struct ChildLimits {
     std::int64_t memory_bytes = 0;  ///< limit of the child's data segment; 0: none
 };
 
-/// Runs the group in children until every member is sealed or the user stops: a member that kills its process becomes a row, the others go on in
-/// a new one. Same events as run_group().
+/// Runs the group in children until every member is sealed or the user stops: a member that kills its process becomes a row, the others go
+/// on in a new one. Same events as run_group().
 void run_group_isolated(const Store& store, const std::string& family, const GroupJob& job, const ChildLimits& limits,
                         const std::vector<std::string>& child_command, const GroupEvents& events);
 

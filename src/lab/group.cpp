@@ -35,7 +35,8 @@ void mark_from_exception(Record& record) {
         throw;
     } catch (const CheckFailure& failure) {
         record.checks = failure.checks();
-        mark(record, Status::failed, base::ErrorKind::check_failed, failure.what(), "every check with its repro line: plumb show RUN --checks");
+        mark(record, Status::failed, base::ErrorKind::check_failed, failure.what(),
+             "every check with its repro line: plumb show RUN --checks");
     } catch (const base::Error& error) {
         mark(record, status_for(error.kind()), error.kind(), error.what(), error.hint());
     } catch (const std::bad_alloc&) {
@@ -120,7 +121,8 @@ class GroupRun {
     void begin(std::size_t member) {
         events_.started(member);
         const double start = now_seconds();
-        Participant participant{member, begin_record(job_, job_.members[member]), store_.open_work(job_.study, job_.members[member].point), nullptr, {}, 0};
+        Participant participant{
+            member, begin_record(job_, job_.members[member]), store_.open_work(job_.study, job_.members[member].point), nullptr, {}, 0};
         try {
             participant.trial = family_.prepare(participant.record.point, context_of(participant));
             require_known_kind(participant.trial.get());
@@ -177,7 +179,8 @@ class GroupRun {
             return;
         }
         const double share = (now_seconds() - start) / static_cast<double>(participants_.size());
-        const std::string group = participants_.size() > 1 ? base::utc_timestamp() + "-" + participants_.front().record.point.short_hash() : "";
+        const std::string group =
+            participants_.size() > 1 ? base::utc_timestamp() + "-" + participants_.front().record.point.short_hash() : "";
         for (std::size_t index = 0; index < participants_.size(); ++index) {
             participants_[index].seconds += share;
             participants_[index].record.group = group;
@@ -208,8 +211,9 @@ class GroupRun {
     }
 
     void drop_failed(const ActionFailed& failure) {
-        const auto guilty = std::find_if(participants_.begin(), participants_.end(),
-                                         [&](const Participant& participant) { return static_cast<int>(participant.member) == attribution_.member; });
+        const auto guilty = std::find_if(participants_.begin(), participants_.end(), [&](const Participant& participant) {
+            return static_cast<int>(participant.member) == attribution_.member;
+        });
         try {
             std::rethrow_exception(failure.error);
         } catch (...) {
@@ -224,16 +228,18 @@ class GroupRun {
         auto& trial = static_cast<TimedTrial&>(*participant.trial);
         Record& record = participant.record;
         record.timings = std::move(timings);
-        const bool cut_short =
-            std::any_of(record.timings.begin(), record.timings.end(), [](const Timing& timing) { return timing.stop == StopReason::interrupted; });
+        const bool cut_short = std::any_of(record.timings.begin(), record.timings.end(),
+                                           [](const Timing& timing) { return timing.stop == StopReason::interrupted; });
         if (cut_short) {
             mark(record, Status::interrupted, base::ErrorKind::interrupted,
-                 "stopped by the user after " + std::to_string(record.timings.front().samples.size()) + " samples", "run the same command again to go on");
+                 "stopped by the user after " + std::to_string(record.timings.front().samples.size()) + " samples",
+                 "run the same command again to go on");
             return;
         }
         try {
             std::vector<Check> after = trial.verify_after();
-            const bool spoilt = std::any_of(after.begin(), after.end(), [](const Check& check) { return check.status == CheckStatus::failed; });
+            const bool spoilt =
+                std::any_of(after.begin(), after.end(), [](const Check& check) { return check.status == CheckStatus::failed; });
             for (Check& check : after) check.name += ", after timing";
             record.checks.insert(record.checks.end(), after.begin(), after.end());
             if (spoilt) throw CheckFailure(record.checks);

@@ -53,13 +53,14 @@ std::map<std::string, std::string> read_fields(const fs::path& file, char separa
 
 /// Of the flags that kernels here choose by, those that the CPU has.
 std::vector<std::string> instruction_sets(const std::string& flags) {
-    static const std::vector<std::string> of_interest = {"sse4_2",      "avx",          "avx2",        "fma",         "f16c",     "avx512f",  "avx512bw", "avx512dq",
-                                                         "avx512vl",    "avx512_vnni",  "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd",
-                                                         "sve"};
+    static const std::vector<std::string> of_interest = {"sse4_2",   "avx",      "avx2",     "fma",         "f16c",        "avx512f",
+                                                         "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16",
+                                                         "amx_tile", "amx_bf16", "amx_int8", "asimd",       "sve"};
     std::istringstream words(flags);
     const std::set<std::string> present{std::istream_iterator<std::string>(words), {}};
     std::vector<std::string> found;
-    std::copy_if(of_interest.begin(), of_interest.end(), std::back_inserter(found), [&](const std::string& flag) { return present.contains(flag); });
+    std::copy_if(of_interest.begin(), of_interest.end(), std::back_inserter(found),
+                 [&](const std::string& flag) { return present.contains(flag); });
     return found;
 }
 
@@ -99,7 +100,8 @@ json collect_lasting_facts() {
     const std::string flags = field("flags").empty() ? field("Features") : field("flags");
     json facts;
     facts["cpu"] = field("model name").empty() ? std::string(kernel.machine) : field("model name");
-    facts["cpu_model"] = field("vendor_id") + " family " + field("cpu family") + " model " + field("model") + " stepping " + field("stepping");
+    facts["cpu_model"] =
+        field("vendor_id") + " family " + field("cpu family") + " model " + field("model") + " stepping " + field("stepping");
     facts["cores"] = ::sysconf(_SC_NPROCESSORS_ONLN);
     facts["caches"] = caches();
     facts["isa"] = instruction_sets(flags);
@@ -126,7 +128,9 @@ const json& lasting_facts() {
 
 }  // namespace
 
-void add_library(const std::string& name, const std::string& version) { libraries()[name] = version; }
+void add_library(const std::string& name, const std::string& version) {
+    libraries()[name] = version;
+}
 
 json collect_host() {
     json facts = lasting_facts();
@@ -134,12 +138,18 @@ json collect_host() {
     return facts;
 }
 
-std::string machine_id() { return lasting_facts()["machine"]; }
+std::string machine_id() {
+    return lasting_facts()["machine"];
+}
 
 std::string summarize_host(const json& host) {
     const auto sets = host.value("isa", std::vector<std::string>{});
     const auto has = [&](const char* flag) { return std::find(sets.begin(), sets.end(), flag) != sets.end(); };
-    std::string width = has("avx512f") ? "AVX-512" : has("avx2") ? "AVX2" : has("sse4_2") ? "SSE4.2" : has("asimd") ? "NEON" : "no vectors known";
+    std::string width = has("avx512f")  ? "AVX-512"
+                        : has("avx2")   ? "AVX2"
+                        : has("sse4_2") ? "SSE4.2"
+                        : has("asimd")  ? "NEON"
+                                        : "no vectors known";
     if (has("amx_bf16")) width += " and AMX";
     const double gibibytes = host.value("memory_bytes", 0.0) / 1073741824.0;
     return host.value("cpu", std::string("unknown CPU")) + ", " + std::to_string(host.value("cores", 0)) + " cores, " + width + ", " +

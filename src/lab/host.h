@@ -7,7 +7,8 @@
 
 namespace plumb::lab {
 
-/// {"machine": id, "cpu": ..., "cores": n, "caches": {...}, "isa": [...], "memory_bytes": n, "os": ..., "kernel": ..., "virtual": ..., "governor": ...,
+/// {"machine": id, "cpu": ..., "cores": n, "caches": {...}, "isa": [...], "memory_bytes": n, "os": ..., "kernel": ..., "virtual": ...,
+/// "governor": ...,
 ///  "load": x, "compiler": ..., "libraries": {...}, "code_version": ..., "gpu": null | text}. Collected once per process except load.
 nlohmann::json collect_host();
 /// A library that numbers depend on, named by whoever links it; appears under "libraries". Call before the first collect_host().

@@ -36,7 +36,9 @@ class Statement {
     bool ok_ = false;
 };
 
-bool execute(sqlite3* database, const char* sql) { return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
+bool execute(sqlite3* database, const char* sql) {
+    return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+}
 
 // A change of the table's meaning gets a new name, so that an older index is simply not found.
 constexpr const char* create_table =
@@ -60,7 +62,9 @@ std::unique_ptr<Index> Index::open(const std::filesystem::path& file) {
     return std::unique_ptr<Index>(new Index(database));
 }
 
-Index::~Index() { sqlite3_close(database_); }
+Index::~Index() {
+    sqlite3_close(database_);
+}
 
 std::vector<IndexEntry> Index::entries(const std::string& study) const {
     std::vector<IndexEntry> entries;

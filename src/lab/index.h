@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite cache over the run folders: which are sealed and sound, and what their records say. It can be deleted at any time; the folders are the truth.
+// SQLite cache over the run folders: which are sealed and sound, and what their records say. It can be deleted at any time; the folders are
+// the truth.
 #pragma once
 #include <filesystem>
 #include <memory>

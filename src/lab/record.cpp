@@ -143,8 +143,8 @@ json to_json(const MetricValue& metric) {
 }
 
 MetricValue metric_value_from_json(const json& stored) {
-    return {stored.at("metric"), number_from_json(stored.at("value")), number_from_json(stored.at("low")), number_from_json(stored.at("high")),
-            stored.at("samples")};
+    return {stored.at("metric"), number_from_json(stored.at("value")), number_from_json(stored.at("low")),
+            number_from_json(stored.at("high")), stored.at("samples")};
 }
 
 json to_json(const Record& record) {
@@ -179,7 +179,8 @@ json to_json(const Record& record) {
 
 Record record_from_json(const json& stored) {
     if (stored.at("schema") != 1) {
-        throw base::Error(base::ErrorKind::failed, "a stored run has schema " + stored.at("schema").dump() + ", this program reads schema 1",
+        throw base::Error(base::ErrorKind::failed,
+                          "a stored run has schema " + stored.at("schema").dump() + ", this program reads schema 1",
                           "use the version of plumb that wrote it");
     }
     Record record;

@@ -21,7 +21,8 @@ std::string repro_line(const Point& point, const Schema& schema) {
     std::string line = "plumb run family:" + point.family;
     for (const Setting& setting : point.settings) {
         const Parameter& parameter = schema.at(setting.name);
-        if (setting.value != parameter.default_value) line += " " + base::shell_quote(setting.name + "=" + format(setting.value, parameter.type));
+        if (setting.value != parameter.default_value)
+            line += " " + base::shell_quote(setting.name + "=" + format(setting.value, parameter.type));
     }
     line += " --seed " + std::to_string(point.seed);
     if (point.repeat > 0) line += " --repeats " + std::to_string(point.repeat + 1);
@@ -35,8 +36,15 @@ bool counts_as_run(const Record& record, Rerun rerun) {
 
 class Sweep {
   public:
-    Sweep(const Store& store, const Families& families, const RunOptions& options, const RunEvents& events, const Study& study, const Plan& plan)
-        : store_(store), families_(families), options_(options), events_(events), study_(study), plan_(plan), latest_(store.latest(study.name)) {}
+    Sweep(const Store& store, const Families& families, const RunOptions& options, const RunEvents& events, const Study& study,
+          const Plan& plan)
+        : store_(store),
+          families_(families),
+          options_(options),
+          events_(events),
+          study_(study),
+          plan_(plan),
+          latest_(store.latest(study.name)) {}
 
     RunSummary run() {
         declare_study();
@@ -75,8 +83,10 @@ class Sweep {
             const std::string hash = point(index).hash();
             if (!taken.insert(hash).second) continue;
             const auto earlier = latest_.find(hash);
-            if (earlier != latest_.end() && counts_as_run(earlier->second, options_.rerun)) ++summary_.skipped;
-            else groups[plan_.points[index].group].push_back(index);
+            if (earlier != latest_.end() && counts_as_run(earlier->second, options_.rerun))
+                ++summary_.skipped;
+            else
+                groups[plan_.points[index].group].push_back(index);
         }
         std::erase_if(groups, [](const auto& group) { return group.empty(); });
         return groups;
@@ -114,7 +124,8 @@ class Sweep {
         const GroupEvents events = events_for(indices);
         const GroupJob job = job_for(indices);
         if (options_.isolate || described.isolate || described.timeout_seconds > 0 || described.memory_limit > 0) {
-            run_group_isolated(store_, described.family, job, {described.timeout_seconds, described.memory_limit}, options_.child_command, events);
+            run_group_isolated(store_, described.family, job, {described.timeout_seconds, described.memory_limit}, options_.child_command,
+                               events);
         } else {
             Attribution attribution;
             run_group(store_, family_named(families_, described.family), job, events, attribution);
@@ -180,12 +191,18 @@ class Sweep {
             const auto found = latest_.find(hash);
             if (found == latest_.end()) continue;
             const Record& record = found->second;
-            if (record.status == Status::done) ++summary_.done;
-            else if (record.status == Status::unsupported) ++summary_.unsupported;
-            else if (record.status == Status::timeout) ++summary_.timed_out;
-            else if (record.status == Status::failed && record.cause == base::name(base::ErrorKind::check_failed)) ++summary_.failed_checks;
-            else if (record.status == Status::failed && record.cause == base::name(base::ErrorKind::missing)) ++summary_.missing;
-            else if (record.status == Status::failed) ++summary_.failed;
+            if (record.status == Status::done)
+                ++summary_.done;
+            else if (record.status == Status::unsupported)
+                ++summary_.unsupported;
+            else if (record.status == Status::timeout)
+                ++summary_.timed_out;
+            else if (record.status == Status::failed && record.cause == base::name(base::ErrorKind::check_failed))
+                ++summary_.failed_checks;
+            else if (record.status == Status::failed && record.cause == base::name(base::ErrorKind::missing))
+                ++summary_.missing;
+            else if (record.status == Status::failed)
+                ++summary_.failed;
         }
         summary_.interrupted = stop_requests() > 0;
         return summary_;
@@ -217,6 +234,8 @@ int RunSummary::exit_code() const {
 Runner::Runner(const Store& store, const Families& families, RunOptions options, RunEvents events)
     : store_(store), families_(families), options_(std::move(options)), events_(std::move(events)) {}
 
-RunSummary Runner::run(const Study& study, const Plan& plan) { return Sweep(store_, families_, options_, events_, study, plan).run(); }
+RunSummary Runner::run(const Study& study, const Plan& plan) {
+    return Sweep(store_, families_, options_, events_, study, plan).run();
+}
 
 }  // namespace plumb::lab

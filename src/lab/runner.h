@@ -16,8 +16,8 @@ enum class Rerun { none, failed, all };
 struct RunOptions {
     Rerun rerun = Rerun::none;
     bool fail_fast = false;
-    bool isolate = false;           ///< every point in a process of its own
-    std::vector<std::string> argv;  ///< recorded with each run
+    bool isolate = false;                    ///< every point in a process of its own
+    std::vector<std::string> argv;           ///< recorded with each run
     std::vector<std::string> child_command;  ///< how to start a child: program and leading words; the child calls run_child()
 };
 
@@ -55,7 +55,8 @@ class Runner {
     RunEvents events_;
 };
 
-/// Entry point of a child process (see child.h): reads its job from standard input, writes events to standard output. Returns the exit code.
+/// Entry point of a child process (see child.h): reads its job from standard input, writes events to standard output. Returns the exit
+/// code.
 int run_child(const Families& families);
 
 }  // namespace plumb::lab

@@ -19,7 +19,8 @@ using nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "samples are stored little-endian");
 
-void write_samples(const fs::path& folder, const std::string& name, const std::vector<double>& samples, const Timing& timing, const char* meaning) {
+void write_samples(const fs::path& folder, const std::string& name, const std::vector<double>& samples, const Timing& timing,
+                   const char* meaning) {
     std::string bytes(samples.size() * sizeof(double), '\0');
     if (!samples.empty()) std::memcpy(bytes.data(), samples.data(), bytes.size());
     base::write_file(folder / (name + ".f64"), bytes);
@@ -31,7 +32,9 @@ void write_samples(const fs::path& folder, const std::string& name, const std::v
     base::write_file(folder / (name + ".json"), sidecar.dump(2) + "\n");
 }
 
-bool is_summary(const json& line) { return line.is_object() && line.contains("metric"); }
+bool is_summary(const json& line) {
+    return line.is_object() && line.contains("metric");
+}
 
 /// The complete lines of a file that may end in a torn one.
 std::vector<std::string> whole_lines(const fs::path& file) {
@@ -90,10 +93,12 @@ void write_run_files(const fs::path& folder, const Record& record, const std::st
     if (record.timings.empty()) return;
     fs::create_directories(folder / "samples");
     for (const Timing& timing : record.timings) {
-        write_samples(folder / "samples", timing.action, timing.samples, timing, "seconds per call, in order of time; sample i belongs to block i");
+        write_samples(folder / "samples", timing.action, timing.samples, timing,
+                      "seconds per call, in order of time; sample i belongs to block i");
         write_samples(folder / "samples", timing.action + ".warmup", timing.warmup, timing, "seconds per call while warming up");
         if (timing.disturbed.empty()) continue;
-        write_samples(folder / "samples", timing.action + ".disturbed", timing.disturbed, timing, "seconds per call of samples that lost the processor and were taken again");
+        write_samples(folder / "samples", timing.action + ".disturbed", timing.disturbed, timing,
+                      "seconds per call of samples that lost the processor and were taken again");
     }
 }
 
@@ -123,8 +128,10 @@ Record read_sealed(const fs::path& folder) {
     if (sealed["seal"] != seal_of(sealed)) reject(folder, "run.json was altered after it was sealed");
     for (const auto& [file, facts] : sealed["files"].items()) {
         if (!fs::exists(folder / file)) reject(folder, file + " is missing");
-        if (static_cast<std::int64_t>(fs::file_size(folder / file)) != facts.at("bytes").get<std::int64_t>()) reject(folder, file + " is torn");
-        if (base::file_xxh3_hex(folder / file) != facts.at("xxh3").get<std::string>()) reject(folder, file + " was altered after it was sealed");
+        if (static_cast<std::int64_t>(fs::file_size(folder / file)) != facts.at("bytes").get<std::int64_t>())
+            reject(folder, file + " is torn");
+        if (base::file_xxh3_hex(folder / file) != facts.at("xxh3").get<std::string>())
+            reject(folder, file + " was altered after it was sealed");
     }
     sealed["checks"] = json::parse(base::read_file(folder / "checks.json"));
     sealed["host"] = json::parse(base::read_file(folder / "host.json"));

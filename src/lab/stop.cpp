@@ -20,9 +20,15 @@ void on_signal(int) {
 
 }  // namespace
 
-void request_stop() { requests.fetch_add(1); }
-int stop_requests() { return requests.load(); }
-void reset_stop_requests() { requests.store(0); }
+void request_stop() {
+    requests.fetch_add(1);
+}
+int stop_requests() {
+    return requests.load();
+}
+void reset_stop_requests() {
+    requests.store(0);
+}
 
 void install_stop_signals() {
     struct sigaction action {};

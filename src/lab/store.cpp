@@ -23,7 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
+bool is_hidden(const fs::path& path) {
+    return path.filename().string().starts_with(".");
+}
 
 std::int64_t modification_stamp(const fs::path& file) {
     struct stat facts {};
@@ -54,7 +56,9 @@ void require_plain_name(const std::string& study) {
 
 }  // namespace
 
-PointLock::PointLock(PointLock&& other) noexcept : descriptor_(other.descriptor_), file_(std::move(other.file_)) { other.descriptor_ = -1; }
+PointLock::PointLock(PointLock&& other) noexcept : descriptor_(other.descriptor_), file_(std::move(other.file_)) {
+    other.descriptor_ = -1;
+}
 
 PointLock::~PointLock() {
     if (descriptor_ < 0) return;
@@ -87,7 +91,9 @@ std::vector<std::string> Store::studies() const {
     return {names.begin(), names.end()};
 }
 
-bool Store::has_study(const std::string& study) const { return fs::exists(study_folder(study) / "study.json"); }
+bool Store::has_study(const std::string& study) const {
+    return fs::exists(study_folder(study) / "study.json");
+}
 
 nlohmann::json Store::study_declaration(const std::string& study) const {
     if (!has_study(study)) {
@@ -121,7 +127,8 @@ std::optional<PointLock> Store::try_lock(const std::string& study, const std::st
             ::close(descriptor);
             return std::nullopt;
         }
-        struct stat held {}, named {};
+        struct stat held {
+        }, named{};
         if (::fstat(descriptor, &held) == 0 && ::stat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
             return PointLock(descriptor, file);
         }
@@ -132,11 +139,14 @@ std::optional<PointLock> Store::try_lock(const std::string& study, const std::st
 namespace {
 
 /// Where an interrupted point's checkpoints wait while its row is sealed.
-fs::path aside(const fs::path& work) { return work.string() + ".aside"; }
+fs::path aside(const fs::path& work) {
+    return work.string() + ".aside";
+}
 
 void set_aside(const fs::path& work) {
     fs::create_directories(aside(work));
-    if (fs::exists(work / "metrics.jsonl")) fs::copy_file(work / "metrics.jsonl", aside(work) / "metrics.jsonl", fs::copy_options::overwrite_existing);
+    if (fs::exists(work / "metrics.jsonl"))
+        fs::copy_file(work / "metrics.jsonl", aside(work) / "metrics.jsonl", fs::copy_options::overwrite_existing);
     fs::rename(work / "artifacts", aside(work) / "artifacts");
     fs::create_directories(work / "artifacts");
 }
@@ -201,8 +211,10 @@ std::vector<Record> Store::records(const std::string& study, std::vector<std::st
     if (index) {
         for (IndexEntry& entry : index->entries(study)) {
             const bool current = present.contains(entry.run) && modification_stamp(folder / entry.run / "run.json") == entry.stamp;
-            if (current) known.emplace(entry.run, std::move(entry));
-            else gone.push_back(entry.run);
+            if (current)
+                known.emplace(entry.run, std::move(entry));
+            else
+                gone.push_back(entry.run);
         }
         index->remove(study, gone);
     }
@@ -218,8 +230,10 @@ std::vector<Record> Store::records(const std::string& study, std::vector<std::st
 
     std::vector<Record> records;
     for (auto& [run, entry] : known) {
-        if (entry.record) records.push_back(std::move(*entry.record));
-        else if (damaged) damaged->push_back(entry.problem);
+        if (entry.record)
+            records.push_back(std::move(*entry.record));
+        else if (damaged)
+            damaged->push_back(entry.problem);
     }
     return records;
 }
@@ -254,11 +268,11 @@ Record Store::find(const std::string& run) const {
         }
     }
     if (matches.empty()) {
-        throw base::Error(base::ErrorKind::missing, "no run '" + run + "' in " + root_.string(), "list the runs of a study: plumb show STUDY");
+        throw base::Error(base::ErrorKind::missing, "no run '" + run + "' in " + root_.string(),
+                          "list the runs of a study: plumb show STUDY");
     }
-    const bool one_point = std::all_of(matches.begin(), matches.end(), [&](const Record& record) {
-        return record.point.hash() == matches.front().point.hash();
-    });
+    const bool one_point = std::all_of(matches.begin(), matches.end(),
+                                       [&](const Record& record) { return record.point.hash() == matches.front().point.hash(); });
     if (one_point) {
         const Record* best = &matches.front();
         for (const Record& record : matches) best = &better(*best, record);
@@ -267,10 +281,13 @@ Record Store::find(const std::string& run) const {
     std::vector<std::string> names;
     for (const Record& record : matches) names.push_back(record.run);
     names.resize(std::min<std::size_t>(names.size(), 5));
-    throw base::Error(base::ErrorKind::usage, "'" + run + "' fits " + std::to_string(matches.size()) + " runs", "say more of: " + base::join(names, ", "));
+    throw base::Error(base::ErrorKind::usage, "'" + run + "' fits " + std::to_string(matches.size()) + " runs",
+                      "say more of: " + base::join(names, ", "));
 }
 
-fs::path Store::run_folder(const Record& record) const { return study_folder(record.study) / record.run; }
+fs::path Store::run_folder(const Record& record) const {
+    return study_folder(record.study) / record.run;
+}
 
 std::vector<double> Store::read_samples(const Record& record, const std::string& action) const {
     const fs::path file = run_folder(record) / "samples" / (action + ".f64");

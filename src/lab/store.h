@@ -3,11 +3,12 @@
 // Any number of processes may write into one store. A run without a valid seal does not count.
 //
 //   <root>/<study>/study.json                  the study as run, with declarations of metrics and figures
-//   <root>/<study>/<utc>-<hash8>/run.json      sealed record: to_json(Record) of record.h without checks, metrics and host, plus "files" and "seal"
+//   <root>/<study>/<utc>-<hash8>/run.json      sealed record: to_json(Record) of record.h without checks, metrics and host, plus "files"
+//   and "seal"
 //                              config.toml host.json checks.json metrics.jsonl log.txt samples/*.f64 artifacts/
-//   <root>/<study>/.work/<hash>/               a point being worked on; renamed to its final name when sealed; kept for resuming when killed
-//   <root>/<study>/.locks/<hash>               flock: one process at a time works on a point
-//   <root>/index.sqlite                        cache of all of the above, see index.h
+//   <root>/<study>/.work/<hash>/               a point being worked on; renamed to its final name when sealed; kept for resuming when
+//   killed <root>/<study>/.locks/<hash>               flock: one process at a time works on a point <root>/index.sqlite cache of all of the
+//   above, see index.h
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -49,10 +50,12 @@ class Store {
     /// nullopt when another process holds it.
     std::optional<PointLock> try_lock(const std::string& study, const std::string& hash) const;
 
-    /// The folder a point is worked on in: created, or found with what a killed process left (artifacts/ and metrics.jsonl survive, the rest is cleared).
+    /// The folder a point is worked on in: created, or found with what a killed process left (artifacts/ and metrics.jsonl survive, the
+    /// rest is cleared).
     std::filesystem::path open_work(const std::string& study, const Point& point) const;
-    /// Writes all files of the record into the work folder, seals it and renames it to its final name. Returns the record with run, bytes filled in.
-    /// An interrupted record leaves artifacts/ and the steps of metrics.jsonl behind in the work folder, so that the point can go on from there.
+    /// Writes all files of the record into the work folder, seals it and renames it to its final name. Returns the record with run, bytes
+    /// filled in. An interrupted record leaves artifacts/ and the steps of metrics.jsonl behind in the work folder, so that the point can
+    /// go on from there.
     Record seal(const std::filesystem::path& work, Record record, const std::string& config_toml) const;
 
     /// Every sealed run of a study in order of time; damaged or torn ones are left out and named in `damaged` if given.
@@ -61,7 +64,8 @@ class Store {
     std::map<std::string, Record> latest(const std::string& study) const;
     /// The run that counts for one point, read from its folders alone: what another process sealed a moment ago is seen.
     std::optional<Record> latest_of(const std::string& study, const std::string& hash) const;
-    /// One run by folder name, unique prefix of it, or point hash prefix, in any study. Throws missing or usage (ambiguous) with candidates.
+    /// One run by folder name, unique prefix of it, or point hash prefix, in any study. Throws missing or usage (ambiguous) with
+    /// candidates.
     Record find(const std::string& run) const;
 
     std::filesystem::path run_folder(const Record& record) const;

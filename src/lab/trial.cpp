@@ -29,7 +29,9 @@ void append_line(const std::filesystem::path& file, const std::string& line) {
 
 }  // namespace
 
-MetricValue exact(std::string name, double value) { return {std::move(name), value, value, value, 1}; }
+MetricValue exact(std::string name, double value) {
+    return {std::move(name), value, value, value, 1};
+}
 
 MetricValue estimate(std::string name, base::Interval interval, std::size_t samples) {
     return {std::move(name), interval.value, interval.low, interval.high, static_cast<std::int64_t>(samples)};
@@ -46,10 +48,16 @@ void Recorder::step(std::int64_t step, const std::vector<std::pair<std::string, 
     append_line(metrics_file_, line.dump() + "\n");
 }
 
-void Recorder::rewind(std::int64_t step) { rewind_metrics(metrics_file_, step); }
+void Recorder::rewind(std::int64_t step) {
+    rewind_metrics(metrics_file_, step);
+}
 
-void Recorder::result(MetricValue value) { results_.push_back(std::move(value)); }
+void Recorder::result(MetricValue value) {
+    results_.push_back(std::move(value));
+}
 
-bool Recorder::stop_requested() const { return stop_requested_(); }
+bool Recorder::stop_requested() const {
+    return stop_requested_();
+}
 
 }  // namespace plumb::lab

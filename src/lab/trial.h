@@ -71,7 +71,8 @@ class Recorder {
     std::vector<MetricValue> results_;
 };
 
-/// Training, injection campaign: runs once, logs as it goes, saves checkpoints to artifacts and resumes from them when started again in the same folder.
+/// Training, injection campaign: runs once, logs as it goes, saves checkpoints to artifacts and resumes from them when started again in the
+/// same folder.
 class LongTrial : public Trial {
   public:
     /// Returns when done, or when stop_requested() after saving a checkpoint (throws Error{interrupted} then).

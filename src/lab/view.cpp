@@ -35,9 +35,13 @@ std::vector<std::string> varying_parameters(const std::vector<Parameter>& parame
 
 }  // namespace
 
-std::string ViewRow::status() const { return record ? std::string(name(record->status)) : "not run"; }
+std::string ViewRow::status() const {
+    return record ? std::string(name(record->status)) : "not run";
+}
 
-std::string ViewRow::reason() const { return record ? record->reason : ""; }
+std::string ViewRow::reason() const {
+    return record ? record->reason : "";
+}
 
 std::vector<const ViewRow*> StudyView::rows_of(std::size_t experiment) const {
     std::vector<const ViewRow*> selected;
@@ -76,7 +80,8 @@ StudyView load_view(const Store& store, const std::string& study) {
         experiment.varying = varying_parameters(experiment.parameters, points);
         for (const Point& point : points) {
             const auto found = latest.find(point.hash());
-            view.rows.push_back({view.experiments.size(), point, found == latest.end() ? std::nullopt : std::optional<Record>(found->second)});
+            view.rows.push_back(
+                {view.experiments.size(), point, found == latest.end() ? std::nullopt : std::optional<Record>(found->second)});
         }
         view.experiments.push_back(std::move(experiment));
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A study as it stands in the store: every planned point with the run that counts for it. Tables, comparisons, figures and pages read this and nothing else.
+// A study as it stands in the store: every planned point with the run that counts for it. Tables, comparisons, figures and pages read this
+// and nothing else.
 #pragma once
 #include <optional>
 #include <string>

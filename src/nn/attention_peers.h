@@ -15,7 +15,8 @@ namespace plumb::nn {
 class AttentionPeer {
   public:
     virtual ~AttentionPeer() = default;
-    /// Computes the output as a tensor of LibTorch's own, as a user of LibTorch would get it.
+    /// Computes the output as a tensor of LibTorch's own, as a user of LibTorch would get it, on the problem's number of threads
+    /// (LibTorch counts them per calling thread, so each call sets them). Throws failed with LibTorch's message.
     virtual void forward() = 0;
     /// The last output, copied to B x N x H x E contiguous. Rows without a visible key are as LibTorch gives them (NaN for most forms).
     virtual void copy_output(std::span<float> out_BNHE) const = 0;
@@ -27,7 +28,7 @@ std::vector<std::string> attention_peers();
 /// Empty text when `name` can do the problem, else the reason.
 std::string why_not(const std::string& name, const kernels::attention::Problem& problem);
 std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const kernels::attention::Problem& problem);
-/// Threads of LibTorch's pool from now on.
+/// Threads that LibTorch uses for calls from this thread from now on. Throws usage below 1.
 void set_torch_threads(int threads);
 /// "LibTorch 2.15.0"; empty when built without it.
 std::string torch_version();

@@ -36,7 +36,9 @@ std::string settings_text(const lab::Settings& settings) {
     return text;
 }
 
-bool is_done(const lab::ViewRow* row) { return row->record && row->record->status == lab::Status::done; }
+bool is_done(const lab::ViewRow* row) {
+    return row->record && row->record->status == lab::Status::done;
+}
 
 std::string why_not(const Rows& rows, const lab::Settings& wanted) {
     if (rows.empty()) {
@@ -46,7 +48,9 @@ std::string why_not(const Rows& rows, const lab::Settings& wanted) {
     return reason.empty() ? rows.front()->status() : fmt::format("{}: {}", rows.front()->status(), reason);
 }
 
-std::string several(const Rows& rows) { return rows.size() > 1 ? fmt::format(" · first of {} points that fit", rows.size()) : std::string(); }
+std::string several(const Rows& rows) {
+    return rows.size() > 1 ? fmt::format(" · first of {} points that fit", rows.size()) : std::string();
+}
 
 AnswerCard value_card(const lab::StudyView& view, const lab::Answer& answer) {
     AnswerCard card{"–", answer.text, {}, {}};
@@ -73,7 +77,9 @@ AnswerCard value_card(const lab::StudyView& view, const lab::Answer& answer) {
     return card;
 }
 
-bool named(const lab::Settings& settings, const std::string& name) { return lab::find(settings, name) != nullptr; }
+bool named(const lab::Settings& settings, const std::string& name) {
+    return lab::find(settings, name) != nullptr;
+}
 
 /// Two points that agree in everything but what the answer names.
 bool differ_only_as_named(const lab::ViewRow& a, const lab::ViewRow& b, const lab::Answer& answer) {
@@ -93,7 +99,8 @@ AnswerCard ratio_card(const lab::Store& store, const lab::StudyView& view, const
                 continue;
             }
             const lab::Metric* metric = metric_named(view.experiments.at(candidate->experiment), answer.metric);
-            if (metric == nullptr || candidate->record->metric(answer.metric) == nullptr || baseline->record->metric(answer.metric) == nullptr) {
+            if (metric == nullptr || candidate->record->metric(answer.metric) == nullptr ||
+                baseline->record->metric(answer.metric) == nullptr) {
                 card.detail = fmt::format("the points record no '{}'", answer.metric);
                 return card;
             }
@@ -156,7 +163,8 @@ std::string Counts::text() const {
         const auto found = by_status.find(status);
         return found == by_status.end() ? std::size_t{0} : found->second;
     };
-    std::string text = fmt::format("{}, {} done and verified", count_text(points, "point"), count("done") - std::min(mistrusted, count("done")));
+    std::string text =
+        fmt::format("{}, {} done and verified", count_text(points, "point"), count("done") - std::min(mistrusted, count("done")));
     if (mistrusted > 0) {
         text += fmt::format(", {} done but mistrusted", mistrusted);
     }

@@ -44,10 +44,10 @@ void add_missing_numbers(Found& found, const lab::StudyView& view) {
     for (const auto& [key, group] : groups) {
         const auto& [status, reason] = key;
         const bool verb = status == "failed";
-        const std::string subject = verb                    ? points_verb(group.count, "failed", "failed")
-                                    : status == "timeout"   ? points_verb(group.count, "timed out", "timed out")
-                                    : status == "not run"   ? points_verb(group.count, "has not been run", "have not been run")
-                                                            : fmt::format("{} {}", points_verb(group.count, "is", "are"), status);
+        const std::string subject = verb                  ? points_verb(group.count, "failed", "failed")
+                                    : status == "timeout" ? points_verb(group.count, "timed out", "timed out")
+                                    : status == "not run" ? points_verb(group.count, "has not been run", "have not been run")
+                                                          : fmt::format("{} {}", points_verb(group.count, "is", "are"), status);
         const std::string where = group.count == 1 ? group.example : "first: " + group.example;
         found.push_back({tone_of(status), full_stop(fmt::format("{} ({}){}{}", subject, where, reason.empty() ? "" : ": ", reason))});
     }
@@ -62,15 +62,19 @@ void add_noise_floor(Found& found, const lab::Store& store, const lab::StudyView
     }
     for (const std::string& machine : machines) {
         const auto floor = machine.empty() ? std::nullopt : lab::load_noise_floor(store, machine);
-        const std::string which = machines.size() > 1 ? fmt::format("machine {}", machine.empty() ? "without a name" : machine) : "this machine";
+        const std::string which =
+            machines.size() > 1 ? fmt::format("machine {}", machine.empty() ? "without a name" : machine) : "this machine";
         if (!floor) {
-            found.push_back({Tone::doubtful, fmt::format("The noise floor of {} was never measured, so no difference is called faster or slower. "
-                                                         "Measure it with: plumb doctor",
-                                                         which)});
+            found.push_back(
+                {Tone::doubtful, fmt::format("The noise floor of {} was never measured, so no difference is called faster or slower. "
+                                             "Measure it with: plumb doctor",
+                                             which)});
         } else {
-            found.push_back({Tone::plain, fmt::format("The noise floor of {} is {} for interleaved and {} for separate measurements; smaller differences are "
-                                                      "called \"same\" or \"unclear\".",
-                                                      which, quantity_text(floor->paired, "share"), quantity_text(floor->unpaired, "share"))});
+            found.push_back(
+                {Tone::plain,
+                 fmt::format("The noise floor of {} is {} for interleaved and {} for separate measurements; smaller differences are "
+                             "called \"same\" or \"unclear\".",
+                             which, quantity_text(floor->paired, "share"), quantity_text(floor->unpaired, "share"))});
         }
     }
 }
@@ -85,8 +89,8 @@ void add_mistrusted(Found& found, const lab::StudyView& view) {
         }
     }
     for (const auto& [check, count] : counts) {
-        found.push_back({Tone::doubtful, full_stop(fmt::format("The check '{}' passed but proves little for {}: {}", check.first, count_text(count, "point"),
-                                                               check.second))});
+        found.push_back({Tone::doubtful, full_stop(fmt::format("The check '{}' passed but proves little for {}: {}", check.first,
+                                                               count_text(count, "point"), check.second))});
     }
 }
 
@@ -106,11 +110,12 @@ void add_verdicts(Found& found, std::span<const FigureData> figures) {
             }
         }
         if (unclear > 0) {
-            found.push_back({Tone::doubtful, full_stop(fmt::format("{}: {} of {} are unclear. {}", figure.figure.title, unclear, count_text(judged, "ratio"), why))});
+            found.push_back({Tone::doubtful, full_stop(fmt::format("{}: {} of {} are unclear. {}", figure.figure.title, unclear,
+                                                                   count_text(judged, "ratio"), why))});
         }
         if (unpaired > 0) {
-            found.push_back({Tone::doubtful, fmt::format("{}: {} of {} compare measurements that were not interleaved.", figure.figure.title, unpaired,
-                                                         count_text(judged, "ratio"))});
+            found.push_back({Tone::doubtful, fmt::format("{}: {} of {} compare measurements that were not interleaved.",
+                                                         figure.figure.title, unpaired, count_text(judged, "ratio"))});
         }
     }
 }
@@ -130,8 +135,8 @@ void add_time_caps(Found& found, const lab::StudyView& view) {
         }
     }
     if (capped > 0) {
-        found.push_back({Tone::plain, fmt::format("{} of {} reached the time cap before the wanted precision; the widest interval is ±{}.", capped,
-                                                  count_text(timings, "timing"), quantity_text(widest, "share"))});
+        found.push_back({Tone::plain, fmt::format("{} of {} reached the time cap before the wanted precision; the widest interval is ±{}.",
+                                                  capped, count_text(timings, "timing"), quantity_text(widest, "share"))});
     }
 }
 
@@ -143,7 +148,8 @@ void add_origins(Found& found, const lab::StudyView& view) {
         }
     }
     if (versions.size() > 1) {
-        found.push_back({Tone::doubtful, fmt::format("Results of {} code versions are mixed; make one of them with: {} --rerun all", versions.size(), view.command)});
+        found.push_back({Tone::doubtful, fmt::format("Results of {} code versions are mixed; make one of them with: {} --rerun all",
+                                                     versions.size(), view.command)});
     }
     std::map<std::string, std::size_t> hosts;
     for (const lab::ViewRow& row : view.rows) {

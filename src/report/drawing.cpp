@@ -15,11 +15,12 @@
 namespace plumb::report {
 namespace {
 
-constexpr std::array<std::string_view, 12> kept_tags{"svg",  "g",       "path",   "polygon", "polyline", "ellipse",
-                                                     "text", "tspan",   "circle", "rect",    "line",     "desc"};
+constexpr std::array<std::string_view, 12> kept_tags{"svg",  "g",     "path",   "polygon", "polyline", "ellipse",
+                                                     "text", "tspan", "circle", "rect",    "line",     "desc"};
 constexpr std::array<std::string_view, 27> kept_attributes{
-    "d",  "points", "x",  "y",  "cx", "cy",     "rx",   "ry",     "r",            "width",            "height",      "viewBox",     "transform",  "fill",
-    "x1", "y1",     "x2", "y2", "dx", "stroke", "dy",   "stroke-width", "stroke-dasharray", "text-anchor", "font-family", "font-size", "font-weight"};
+    "d",           "points",    "x",          "y",  "cx", "cy", "rx", "ry",     "r",  "width",        "height",           "viewBox",
+    "transform",   "fill",      "x1",         "y1", "x2", "y2", "dx", "stroke", "dy", "stroke-width", "stroke-dasharray", "text-anchor",
+    "font-family", "font-size", "font-weight"};
 
 template <std::size_t n>
 bool listed(const std::array<std::string_view, n>& list, std::string_view word) {
@@ -42,7 +43,8 @@ std::pair<std::string_view, std::string_view> next_attribute(std::string_view ta
         at = tag.size();
         return {};
     }
-    const std::pair<std::string_view, std::string_view> attribute{base::trim(tag.substr(at, equals - at)), tag.substr(equals + 2, end - equals - 2)};
+    const std::pair<std::string_view, std::string_view> attribute{base::trim(tag.substr(at, equals - at)),
+                                                                  tag.substr(equals + 2, end - equals - 2)};
     at = end + 1;
     return attribute;
 }
@@ -52,7 +54,8 @@ std::string cleaned_tag(std::string_view name, std::string_view rest, std::strin
     bool filled = false;
     for (std::size_t at = 0; at < rest.size();) {
         auto [attribute, value] = next_attribute(rest, at);
-        if (!listed(kept_attributes, attribute) || value.find_first_of("<>\"") != std::string_view::npos || value.find("url(") != std::string_view::npos) {
+        if (!listed(kept_attributes, attribute) || value.find_first_of("<>\"") != std::string_view::npos ||
+            value.find("url(") != std::string_view::npos) {
             continue;
         }
         if ((attribute == "fill" || attribute == "stroke") && (value == "black" || value == "#000000")) {
@@ -75,13 +78,14 @@ std::string cleaned_tag(std::string_view name, std::string_view rest, std::strin
 }  // namespace
 
 std::string render_drawing(const std::string& source, const std::string& format, const std::string& background) {
-    const auto result =
-        run_program({"dot", "-T" + format, "-Gbgcolor=" + background, "-Nfontname=Helvetica", "-Efontname=Helvetica", "-Gfontname=Helvetica"}, source);
+    const auto result = run_program(
+        {"dot", "-T" + format, "-Gbgcolor=" + background, "-Nfontname=Helvetica", "-Efontname=Helvetica", "-Gfontname=Helvetica"}, source);
     if (!result) {
         throw base::Error(base::ErrorKind::missing, "the program 'dot' of Graphviz, which makes drawings, is not installed", "deps/setup");
     }
     if (result->exit_code != 0) {
-        throw base::Error(base::ErrorKind::usage, fmt::format("dot could not draw: {}", base::trim(result->errors)), "mend the figure's graphviz source");
+        throw base::Error(base::ErrorKind::usage, fmt::format("dot could not draw: {}", base::trim(result->errors)),
+                          "mend the figure's graphviz source");
     }
     return result->output;
 }

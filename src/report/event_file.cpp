@@ -50,9 +50,13 @@ std::string varint(std::uint64_t number) {
 
 enum class Wire { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-std::string key(int field, Wire wire) { return varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(wire)); }
+std::string key(int field, Wire wire) {
+    return varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(wire));
+}
 
-std::string bytes_field(int field, std::string_view content) { return key(field, Wire::bytes) + varint(content.size()) + std::string(content); }
+std::string bytes_field(int field, std::string_view content) {
+    return key(field, Wire::bytes) + varint(content.size()) + std::string(content);
+}
 
 std::string record(const std::string& payload) {
     const std::string length = little_endian(static_cast<std::uint64_t>(payload.size()));
@@ -61,8 +65,8 @@ std::string record(const std::string& payload) {
 
 std::string scalar_event(const Scalar& scalar) {
     const std::string value = bytes_field(1, scalar.tag) + key(2, Wire::fixed32) + little_endian(scalar.value);
-    return key(1, Wire::fixed64) + little_endian(scalar.wall_time) + key(2, Wire::varint) + varint(static_cast<std::uint64_t>(scalar.step)) +
-           bytes_field(5, bytes_field(1, value));
+    return key(1, Wire::fixed64) + little_endian(scalar.wall_time) + key(2, Wire::varint) +
+           varint(static_cast<std::uint64_t>(scalar.step)) + bytes_field(5, bytes_field(1, value));
 }
 
 double seconds_since_1970(const std::string& iso8601) {
@@ -78,10 +82,12 @@ std::vector<Scalar> scalars_of(const lab::Record& run, const std::filesystem::pa
         const auto parsed = nlohmann::json::parse(line, nullptr, false);
         if (!parsed.is_object() || !parsed.contains("step")) continue;
         for (const auto& [name, value] : parsed.items()) {
-            if (name != "step") scalars.push_back({ended, parsed["step"].get<std::int64_t>(), name, static_cast<float>(lab::number_from_json(value))});
+            if (name != "step")
+                scalars.push_back({ended, parsed["step"].get<std::int64_t>(), name, static_cast<float>(lab::number_from_json(value))});
         }
     }
-    for (const lab::MetricValue& metric : run.metrics) scalars.push_back({ended, 0, "result/" + metric.name, static_cast<float>(metric.value)});
+    for (const lab::MetricValue& metric : run.metrics)
+        scalars.push_back({ended, 0, "result/" + metric.name, static_cast<float>(metric.value)});
     return scalars;
 }
 

@@ -26,7 +26,8 @@ std::string event_file(double wall_time, const std::vector<Scalar>& scalars);
 /// CRC-32C (Castagnoli) of RFC 3720.
 std::uint32_t crc32c(std::string_view bytes);
 
-/// One folder a run under `folder`: steps of metrics.jsonl under their names, final metrics as "result/<name>" at step 0. Returns how many runs were written.
+/// One folder a run under `folder`: steps of metrics.jsonl under their names, final metrics as "result/<name>" at step 0. Returns how many
+/// runs were written.
 int export_events(const lab::Store& store, const lab::StudyView& view, const std::filesystem::path& folder);
 
 }  // namespace plumb::report

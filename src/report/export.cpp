@@ -97,7 +97,8 @@ FileFormat format_named(std::string_view wanted) {
 FileFormat format_of(const fs::path& path) {
     const std::string extension = path.extension().string();
     if (extension.empty()) {
-        throw base::Error(base::ErrorKind::usage, fmt::format("'{}' has no extension that tells the format", path.string()), ".svg, .png, .pdf, .json");
+        throw base::Error(base::ErrorKind::usage, fmt::format("'{}' has no extension that tells the format", path.string()),
+                          ".svg, .png, .pdf, .json");
     }
     return format_named(std::string_view(extension).substr(1));
 }
@@ -123,9 +124,11 @@ FigureChoice figure_named(const lab::StudyView& view, std::string_view wanted) {
         return found.front();
     }
     if (found.empty()) {
-        throw base::Error(base::ErrorKind::usage, fmt::format("study '{}' has no figure '{}'", view.name, wanted), base::suggest(wanted, names));
+        throw base::Error(base::ErrorKind::usage, fmt::format("study '{}' has no figure '{}'", view.name, wanted),
+                          base::suggest(wanted, names));
     }
-    throw base::Error(base::ErrorKind::usage, fmt::format("{} experiments of study '{}' have a figure '{}'", found.size(), view.name, wanted),
+    throw base::Error(base::ErrorKind::usage,
+                      fmt::format("{} experiments of study '{}' have a figure '{}'", found.size(), view.name, wanted),
                       base::join(full_names, ", "));
 }
 
@@ -151,7 +154,8 @@ void export_specification(const nlohmann::json& spec, FileFormat format, const f
     base::replace_file(path, result->output);
 }
 
-void export_figure(const lab::Store& store, const lab::StudyView& view, const FigureChoice& choice, FileFormat format, const fs::path& path) {
+void export_figure(const lab::Store& store, const lab::StudyView& view, const FigureChoice& choice, FileFormat format,
+                   const fs::path& path) {
     const lab::Figure& figure = *choice.figure;
     if (figure.mark != lab::Mark::drawing) {
         const FigureData data = figure_data(store, view, choice.experiment, figure);
@@ -160,7 +164,8 @@ void export_figure(const lab::Store& store, const lab::StudyView& view, const Fi
         return;
     }
     if (format == FileFormat::json) {
-        throw base::Error(base::ErrorKind::usage, fmt::format("figure '{}' is a drawing and has no Vega-Lite specification", figure.name), "svg, png, pdf");
+        throw base::Error(base::ErrorKind::usage, fmt::format("figure '{}' is a drawing and has no Vega-Lite specification", figure.name),
+                          "svg, png, pdf");
     }
     base::replace_file(path, render_drawing(figure.graphviz, std::string(name(format)), "white"));
 }

@@ -20,7 +20,8 @@ struct FigureChoice {
     std::size_t experiment = 0;
     const lab::Figure* figure = nullptr;  ///< points into the view
 };
-/// "speedup", or "ladder/speedup" where two experiments draw a figure of that name. Throws usage with the nearest name, or the ones to choose from.
+/// "speedup", or "ladder/speedup" where two experiments draw a figure of that name. Throws usage with the nearest name, or the ones to
+/// choose from.
 FigureChoice figure_named(const lab::StudyView& view, std::string_view name);
 
 /// Draws on opaque white, with title and caption, and replaces the file. Throws missing (naming deps/setup) without the programs it takes.

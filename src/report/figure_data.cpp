@@ -56,7 +56,8 @@ std::string facet_text(const lab::ViewExperiment& experiment, const lab::ViewRow
 struct Layout {
     std::vector<std::string> column_keys;
     std::vector<std::string> row_keys;
-    std::vector<std::pair<std::string, std::string>> usual;  ///< keys of bars that are named in the category where they have another value than this
+    std::vector<std::pair<std::string, std::string>>
+        usual;  ///< keys of bars that are named in the category where they have another value than this
 };
 
 /// The value that most points have; `share` tells how many of them.
@@ -121,11 +122,13 @@ void add_category(std::vector<std::string>& categories, const std::string& text)
     }
 }
 
-std::vector<std::string> telling_keys(const lab::ViewExperiment& experiment, const Rows& rows, const lab::Figure& figure, const Layout& layout) {
+std::vector<std::string> telling_keys(const lab::ViewExperiment& experiment, const Rows& rows, const lab::Figure& figure,
+                                      const Layout& layout) {
     std::vector<std::string> keys;
     for (const lab::Parameter& parameter : experiment.parameters) {
         const std::string& name = parameter.name;
-        const bool placed = name == figure.x || name == figure.colour || std::ranges::find(layout.column_keys, name) != layout.column_keys.end() ||
+        const bool placed = name == figure.x || name == figure.colour ||
+                            std::ranges::find(layout.column_keys, name) != layout.column_keys.end() ||
                             std::ranges::find(layout.row_keys, name) != layout.row_keys.end() ||
                             std::ranges::find(layout.usual, name, &std::pair<std::string, std::string>::first) != layout.usual.end();
         const bool varies = distinct(experiment, rows, name).size() > 1;
@@ -211,9 +214,8 @@ struct Ratios {
 
 Ratios ratios_of(const lab::Store& store, const lab::StudyView& view, std::size_t experiment, const lab::Figure& figure) {
     Ratios ratios{view, {}, {}};
-    std::erase_if(ratios.alone.rows, [&](const lab::ViewRow& row) {
-        return row.experiment != experiment || !matches(row.point.settings, figure.where);
-    });
+    std::erase_if(ratios.alone.rows,
+                  [&](const lab::ViewRow& row) { return row.experiment != experiment || !matches(row.point.settings, figure.where); });
     try {
         for (lab::ComparisonRow& row : lab::compare_by(store, ratios.alone, figure.relative->key, figure.relative->baseline, figure.y)) {
             if (row.candidate_record != nullptr) {
@@ -233,7 +235,8 @@ void fill_ratio(FigureRow& row, const lab::ViewRow& from, const Ratios& ratios, 
     }
     const auto found = ratios.rows.find(&*from.record);
     if (found == ratios.rows.end()) {
-        row.reason = !ratios.problem.empty() ? ratios.problem : fmt::format("no point with {}={} to compare with", relative.key, relative.baseline);
+        row.reason =
+            !ratios.problem.empty() ? ratios.problem : fmt::format("no point with {}={} to compare with", relative.key, relative.baseline);
         return;
     }
     const lab::ComparisonRow& comparison = found->second;
@@ -286,6 +289,19 @@ void set_reference(FigureData& data, const lab::ViewExperiment& experiment, cons
     data.reference_text = fmt::format("{} {}", title, quantity_text(*data.reference, metric != nullptr ? metric->unit : ""));
 }
 
+/// Values of a parameter with choices stand in the order of the choices, whatever the first group of points happened to lack.
+void order_by_choices(const lab::ViewExperiment& experiment, const std::string& key, std::vector<std::string>& categories) {
+    const lab::Parameter* parameter = parameter_named(experiment, key);
+    if (!parameter || parameter->choices.empty()) {
+        return;
+    }
+    const auto place = [&](const std::string& text) {
+        return std::ranges::find_if(parameter->choices,
+                                    [&](const lab::Value& value) { return lab::format(value, parameter->type) == text; });
+    };
+    std::ranges::stable_sort(categories, [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
+}
+
 }  // namespace
 
 bool FigureData::has_numbers() const {
@@ -334,6 +350,8 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
         data.has_repeats = data.has_repeats || row.repeat > 0;
         data.rows.push_back(std::move(row));
     }
+    order_by_choices(experiment, figure.x, data.xs);
+    order_by_choices(experiment, figure.colour, data.colours);
     if (!figure.reference.empty()) {
         set_reference(data, experiment, rows);
     }

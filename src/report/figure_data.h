@@ -42,8 +42,8 @@ struct FigureData {
     std::string x_title;
     std::string y_title;
     std::string x_unit;
-    std::string y_unit;         ///< "×" for relative figures
-    bool x_is_number = false;   ///< x lies on an axis of numbers; bars take categories
+    std::string y_unit;        ///< "×" for relative figures
+    bool x_is_number = false;  ///< x lies on an axis of numbers; bars take categories
     bool has_repeats = false;
     std::vector<FigureRow> rows;
     std::vector<std::string> xs;  ///< categories in order of the plan

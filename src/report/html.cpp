@@ -119,7 +119,9 @@ std::string slug(std::string_view text) {
     return made.empty() ? "x" : made;
 }
 
-std::string status_html(std::string_view word) { return fmt::format("<span class=\"word {}\">{}</span>", tone_class(tone_of(word)), html_escaped(word)); }
+std::string status_html(std::string_view word) {
+    return fmt::format("<span class=\"word {}\">{}</span>", tone_class(tone_of(word)), html_escaped(word));
+}
 
 std::string html_table(const Table& table, const HtmlTableOptions& options) {
     std::vector<std::size_t> shown;
@@ -135,18 +137,21 @@ std::string html_table(const Table& table, const HtmlTableOptions& options) {
         return static_cast<std::size_t>(std::ranges::find(table.columns, name, &Column::name) - table.columns.begin());
     };
     const std::size_t reason = numbered("reason");
-    const std::size_t status = options.reason_into.empty() || reason == table.columns.size() ? table.columns.size() : numbered(options.reason_into);
+    const std::size_t status =
+        options.reason_into.empty() || reason == table.columns.size() ? table.columns.size() : numbered(options.reason_into);
     // End tags of rows and cells are optional in HTML and would be a third of a long table.
     std::string html = fmt::format("<table id=\"{}\"><caption>{}</caption><thead><tr>", options.id, html_escaped(options.caption));
     for (const std::size_t i : shown) {
-        html += fmt::format("<th scope=col{}>{}", table.columns[i].align() == Align::right ? " class=n" : "", html_escaped(table.columns[i].title));
+        html += fmt::format("<th scope=col{}>{}", table.columns[i].align() == Align::right ? " class=n" : "",
+                            html_escaped(table.columns[i].title));
     }
     html += "<tbody>\n";
     std::set<std::string> targets;
     for (const auto& row : table.rows) {
         html += "<tr>";
         for (const std::size_t i : shown) {
-            html += i == status ? status_with_reason(row[i], row[reason]) : open_cell(table.columns[i], row[i], options, targets) + html_escaped(row[i].text);
+            html += i == status ? status_with_reason(row[i], row[reason])
+                                : open_cell(table.columns[i], row[i], options, targets) + html_escaped(row[i].text);
         }
         html += '\n';
     }

@@ -28,7 +28,8 @@ struct HtmlTableOptions {
     std::function<std::size_t(const std::string&)> look_of;
 };
 
-/// A table that reads without scripts; the page's script adds sorting and the filter. Cells carry their raw number where the text does not sort.
+/// A table that reads without scripts; the page's script adds sorting and the filter. Cells carry their raw number where the text does not
+/// sort.
 std::string html_table(const Table& table, const HtmlTableOptions& options);
 
 }  // namespace plumb::report

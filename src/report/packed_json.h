@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON made small for embedding: repeated strings and the key lists of objects are kept once. A page of 500 points is half as large with it.
+// JSON made small for embedding: repeated strings and the key lists of objects are kept once. A page of 500 points is half as large with
+// it.
 #pragma once
 #include "nlohmann/json.hpp"
 

@@ -13,7 +13,8 @@ namespace {
 
 // Even a mistake in this code cannot make the page fetch anything: the browser itself is told to refuse.
 constexpr std::string_view policy =
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action "
+    "'none'";
 
 std::string names_of(std::span<const lab::StudyView> views) {
     std::string names;
@@ -24,10 +25,13 @@ std::string names_of(std::span<const lab::StudyView> views) {
 }
 
 std::string notes(bool can_draw) {
-    std::string html = "<noscript><p class=note>Scripts are off: every table and text is here; figures, sorting, filters and downloads need scripts.</p></noscript>\n";
+    std::string html =
+        "<noscript><p class=note>Scripts are off: every table and text is here; figures, sorting, filters and downloads need "
+        "scripts.</p></noscript>\n";
     if (!can_draw) {
         html +=
-            "<p class=note>Figures are not drawn: this plumb was built without the drawing script. Run <code>deps/setup</code>, build again and make the "
+            "<p class=note>Figures are not drawn: this plumb was built without the drawing script. Run <code>deps/setup</code>, build "
+            "again and make the "
             "page again. The tables hold the same numbers.</p>\n";
     }
     return html;
@@ -50,7 +54,8 @@ std::string page(const lab::Store& store, std::span<const lab::StudyView> views,
 
     std::string html = fmt::format(
         "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta http-equiv=Content-Security-Policy content=\"{}\">\n"
-        "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<link rel=icon href=\"data:,\">\n<title>{} · plumb</title>\n<style>{}{}</style>\n</head>\n",
+        "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<link rel=icon href=\"data:,\">\n<title>{} · "
+        "plumb</title>\n<style>{}{}</style>\n</head>\n",
         policy, html_escaped(names), page_style(), look_style(palette));
     html += "<body>\n<a class=skip href=\"#main\">Skip to the results</a>\n<main id=main>\n";
     if (!alone) {

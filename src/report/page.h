@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One self-contained HTML file for one or more studies: answers, what to doubt, figures with their tables, checks, origin, data.
-// It loads nothing from anywhere, reads without scripts, prints, and follows light and dark. The order of a study's sections: page_study.cpp.
+// It loads nothing from anywhere, reads without scripts, prints, and follows light and dark. The order of a study's sections:
+// page_study.cpp.
 #pragma once
 #include <span>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the page does: draws figures, sorts and filters tables, makes downloads from what the page holds. Every control is made here, so that a page
-// without scripts shows none that does nothing.
+// What the page does: draws figures, sorts and filters tables, makes downloads from what the page holds. Every control is made here, so
+// that a page without scripts shows none that does nothing.
 #include "report/page_parts.h"
 
 namespace plumb::report {

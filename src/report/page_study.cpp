@@ -22,7 +22,9 @@ namespace {
 
 constexpr std::size_t rows_shown_open = 18;  // a longer table is folded under its figure
 
-std::string title_of(const lab::StudyView& view) { return view.title.empty() ? view.name : view.title; }
+std::string title_of(const lab::StudyView& view) {
+    return view.title.empty() ? view.name : view.title;
+}
 
 std::string heading(int level, const std::string& id, const std::string& text) {
     return fmt::format("<h{0} id=\"{1}\">{2}</h{0}>\n", level, id, html_escaped(text));
@@ -30,8 +32,8 @@ std::string heading(int level, const std::string& id, const std::string& text) {
 
 /// A table that may scroll, folded under a line that says how long it is.
 std::string folded_table(const Table& table, const HtmlTableOptions& options, const std::string& what, bool open) {
-    return fmt::format("<details{}><summary>{}</summary><div class=scroll tabindex=0 role=region aria-label=\"{}\">{}</div></details>\n", open ? " open" : "",
-                       html_escaped(what), html_escaped(options.caption), html_table(table, options));
+    return fmt::format("<details{}><summary>{}</summary><div class=scroll tabindex=0 role=region aria-label=\"{}\">{}</div></details>\n",
+                       open ? " open" : "", html_escaped(what), html_escaped(options.caption), html_table(table, options));
 }
 
 std::string header_html(const StudySection& study, const std::string& id) {
@@ -41,8 +43,8 @@ std::string header_html(const StudySection& study, const std::string& id) {
     }
     const std::string day = last_day(study.view);
     std::string html = fmt::format("<header>\n<h{0} id=\"{1}\">{2}</h{0}>\n", study.alone ? 1 : 2, id, html_escaped(title_of(study.view)));
-    html += fmt::format("<p class=soft>study <code>{}</code> · {}{}{}</p>\n", html_escaped(study.view.name), html_escaped(count_points(study.view).text()),
-                        day.empty() ? "" : " · " + html_escaped(day), versions);
+    html += fmt::format("<p class=soft>study <code>{}</code> · {}{}{}</p>\n", html_escaped(study.view.name),
+                        html_escaped(count_points(study.view).text()), day.empty() ? "" : " · " + html_escaped(day), versions);
     if (!study.view.summary.empty()) {
         html += fmt::format("<p>{}</p>\n", html_escaped(study.view.summary));
     }
@@ -71,8 +73,9 @@ std::string doubts_html(const StudySection& study, std::span<const FigureData> f
         return {};
     }
     const bool calm = std::ranges::all_of(found, [](const Doubt& doubt) { return doubt.tone == Tone::plain; });
-    std::string html = fmt::format("<section class=\"doubt{0}\" aria-labelledby=\"{1}doubt\">\n<h2 id=\"{1}doubt\">What to doubt</h2>\n<ul>\n", calm ? " calm" : "",
-                                   study.prefix);
+    std::string html =
+        fmt::format("<section class=\"doubt{0}\" aria-labelledby=\"{1}doubt\">\n<h2 id=\"{1}doubt\">What to doubt</h2>\n<ul>\n",
+                    calm ? " calm" : "", study.prefix);
     for (const Doubt& doubt : found) {
         const char* tone = doubt.tone == Tone::bad ? " class=bad" : doubt.tone == Tone::doubtful ? " class=doubtful" : "";
         html += fmt::format("<li{}>{}\n", tone, html_escaped(doubt.text));
@@ -88,7 +91,8 @@ std::string reading_help(const FigureData& data) {
     const bool intervals = any([](const FigureRow& row) { return row.y && *row.low != *row.high; });
     if (data.figure.relative) {
         const bool paired = all([](const FigureRow& row) { return !row.judgement || row.judgement->paired; });
-        help += paired ? "Median of ratios paired block by block, with 95 % interval. " : "Ratio of medians with 95 % interval; not all were interleaved. ";
+        help += paired ? "Median of ratios paired block by block, with 95 % interval. "
+                       : "Ratio of medians with 95 % interval; not all were interleaved. ";
     } else if (intervals) {
         help += data.figure.band ? "Value with 95 % interval. " : "";
     }
@@ -122,28 +126,45 @@ std::string caption_html(const std::string& help, const std::string& command, co
 
 std::string drawing_html(const FigureData& data, const std::string& id, const std::string& name) {
     const std::string title = html_escaped(data.figure.title);
-    std::string html = fmt::format("<figure>\n<div class=\"scroll drawing\" tabindex=0 role=region aria-label=\"{}\" data-name=\"{}\" data-title=\"{}\" data-links=\"{}-links\">\n",
-                                   title, name, title, id);
+    std::string html = fmt::format(
+        "<figure>\n<div class=\"scroll drawing\" tabindex=0 role=region aria-label=\"{}\" data-name=\"{}\" data-title=\"{}\" "
+        "data-links=\"{}-links\">\n",
+        title, name, title, id);
     try {
         html += inline_svg(render_drawing(data.figure.graphviz, "svg"), data.figure.title);
     } catch (const base::Error& error) {  // a drawing that cannot be made must not cost the page
-        html += fmt::format("<p class=note>No drawing: {}. Next: <code>{}</code></p>", html_escaped(error.what()), html_escaped(error.hint()));
+        html +=
+            fmt::format("<p class=note>No drawing: {}. Next: <code>{}</code></p>", html_escaped(error.what()), html_escaped(error.hint()));
     }
     return html + "</div>\n" + caption_html("", "", id + "-links") + "</figure>\n";
 }
 
-std::string plot_html(const StudySection& study, const FigureData& data, const std::string& id, const std::string& name) {
+std::string drawn_plot_html(const StudySection& study, const FigureData& data, const std::string& id, const std::string& name) {
     const std::string title = html_escaped(data.figure.title);
     std::string html = fmt::format(
-        "<figure>\n<div class=scroll tabindex=0 role=region aria-label=\"Figure: {0}\"><div class=plot data-spec=\"{1}-spec\" data-name=\"{2}\" "
-        "data-title=\"{0}\" data-links=\"{1}-links\"><p class=soft>This figure is drawn by the page's script; its numbers are in the table below.</p></div></div>\n",
+        "<figure>\n<div class=scroll tabindex=0 role=region aria-label=\"Figure: {0}\"><div class=plot data-spec=\"{1}-spec\" "
+        "data-name=\"{2}\" "
+        "data-title=\"{0}\" data-links=\"{1}-links\"><p class=soft>This figure is drawn by the page's script; its numbers are in the table "
+        "below.</p></div></div>\n",
         title, id, name);
     html += caption_html(reading_help(data), data.command, id + "-links") + "</figure>\n";
-    html += fmt::format("<script type=\"application/json\" id=\"{}-spec\">{}</script>\n", id, json_for_html(packed(vega_spec(data, study.palette))));
+    return html + fmt::format("<script type=\"application/json\" id=\"{}-spec\">{}</script>\n", id,
+                              json_for_html(packed(vega_spec(data, study.palette))));
+}
+
+/// Nothing to draw yet: the reasons stand in the table.
+std::string empty_plot_html(const FigureData& data) {
+    return fmt::format("<p class=note>No point of this figure has a number yet; the table says why. Next: <code>{}</code></p>\n",
+                       html_escaped(data.command));
+}
+
+std::string plot_html(const StudySection& study, const FigureData& data, const std::string& id, const std::string& name) {
+    std::string html = data.has_numbers() ? drawn_plot_html(study, data, id, name) : empty_plot_html(data);
     HtmlTableOptions options{id + "-table", data.figure.title, {}, "check", data.figure.colour, {}};
     options.look_of = [&](const std::string& value) { return study.palette.index_of(data.figure.colour, value); };
     const Table table = figure_table(data);
-    return html + folded_table(table, options, fmt::format("Table ({})", count_text(table.rows.size(), "row")), table.rows.size() <= rows_shown_open);
+    return html + folded_table(table, options, fmt::format("Table ({})", count_text(table.rows.size(), "row")),
+                               table.rows.size() <= rows_shown_open);
 }
 
 std::string figure_html(const StudySection& study, const FigureData& data, int level, std::vector<SectionLink>& links) {
@@ -159,7 +180,8 @@ std::string figure_html(const StudySection& study, const FigureData& data, int l
     return html + "</section>\n";
 }
 
-std::string experiment_html(const StudySection& study, std::size_t index, std::span<const FigureData> figures, std::vector<SectionLink>& links) {
+std::string experiment_html(const StudySection& study, std::size_t index, std::span<const FigureData> figures,
+                            std::vector<SectionLink>& links) {
     const lab::ViewExperiment& experiment = study.view.experiments[index];
     const bool several = study.view.experiments.size() > 1;
     const int level = (study.alone ? 2 : 3);
@@ -168,8 +190,8 @@ std::string experiment_html(const StudySection& study, std::size_t index, std::s
     std::string html;
     if (several || figures.empty()) {
         html += heading(level, id, fmt::format("Experiment: {}", experiment.name));
-        html += fmt::format("<p class=soft>family {} · {} · <code>{}</code></p>\n", html_escaped(experiment.family), count_text(points, "point"),
-                            html_escaped(experiment.command));
+        html += fmt::format("<p class=soft>family {} · {} · <code>{}</code></p>\n", html_escaped(experiment.family),
+                            count_text(points, "point"), html_escaped(experiment.command));
         links.push_back({id, "Experiment: " + experiment.name});
     }
     for (const FigureData& data : figures) {
@@ -178,7 +200,8 @@ std::string experiment_html(const StudySection& study, std::size_t index, std::s
         }
     }
     const HtmlTableOptions options{id + "-points", fmt::format("All points of {}", experiment.name), {}, "status", {}, {}};
-    html += folded_table(experiment_table(study.view, index), options, fmt::format("All {} of {}", count_text(points, "point"), experiment.name), figures.empty());
+    html += folded_table(experiment_table(study.view, index), options,
+                         fmt::format("All {} of {}", count_text(points, "point"), experiment.name), figures.empty());
     return html;
 }
 
@@ -214,11 +237,14 @@ std::string checks_html(const StudySection& study, std::vector<SectionLink>& lin
     const std::string id = study.prefix + "checks";
     links.push_back({id, "Checks"});
     std::string text = fmt::format("{} passed", counts[lab::CheckStatus::passed]);
-    text += counts[lab::CheckStatus::mistrusted] > 0 ? fmt::format(", {} mistrusted: passed, but proving little", counts[lab::CheckStatus::mistrusted]) : "";
+    text += counts[lab::CheckStatus::mistrusted] > 0
+                ? fmt::format(", {} mistrusted: passed, but proving little", counts[lab::CheckStatus::mistrusted])
+                : "";
     text += counts[lab::CheckStatus::failed] > 0 ? fmt::format(", {} failed", counts[lab::CheckStatus::failed]) : "";
     std::string html = fmt::format("<section aria-labelledby=\"{}\">\n", id) + heading(study.alone ? 2 : 3, id, "Checks");
-    html += fmt::format("<p>No number above was recorded before its output had been compared with a reference on the same inputs. {} of {}: {}.</p>\n",
-                        count_text(table.rows.size(), "check"), count_text(runs.size(), "run"), text);
+    html += fmt::format(
+        "<p>No number above was recorded before its output had been compared with a reference on the same inputs. {} of {}: {}.</p>\n",
+        count_text(table.rows.size(), "check"), count_text(runs.size(), "run"), text);
     const HtmlTableOptions options{id + "-table", "Every check", study.prefix + "run-", {}, {}, {}};
     return html + folded_table(table, options, fmt::format("Every check ({})", table.rows.size()), false) + "</section>\n";
 }
@@ -243,7 +269,8 @@ std::string built_with(const lab::Record& record) {
     std::string text = record.host.value("compiler", std::string());
     if (const auto libraries = record.host.find("libraries"); libraries != record.host.end() && libraries->is_object()) {
         for (const auto& [name, version] : libraries->items()) {
-            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version.is_string() ? version.get<std::string>() : version.dump());
+            text +=
+                fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version.is_string() ? version.get<std::string>() : version.dump());
         }
     }
     return text;
@@ -263,7 +290,8 @@ std::string data_of(const lab::Record& record) {
 std::string origin_html(const StudySection& study, std::vector<SectionLink>& links) {
     const std::string id = study.prefix + "origin";
     links.push_back({id, "Where this comes from"});
-    std::string html = fmt::format("<section aria-labelledby=\"{}\">\n", id) + heading(study.alone ? 2 : 3, id, "Where this comes from") + "<dl>\n";
+    std::string html =
+        fmt::format("<section aria-labelledby=\"{}\">\n", id) + heading(study.alone ? 2 : 3, id, "Where this comes from") + "<dl>\n";
     const auto add = [&](const char* term, const std::vector<std::string>& texts) {
         if (!texts.empty()) {
             html += fmt::format("<dt>{}", term);
@@ -274,7 +302,9 @@ std::string origin_html(const StudySection& study, std::vector<SectionLink>& lin
         }
     };
     const lab::StudyView& view = study.view;
-    add("machine", distinct_of_runs(view, [](const lab::Record& record) { return record.host.is_object() ? lab::summarize_host(record.host) : std::string(); }));
+    add("machine", distinct_of_runs(view, [](const lab::Record& record) {
+            return record.host.is_object() ? lab::summarize_host(record.host) : std::string();
+        }));
     add("built with", distinct_of_runs(view, built_with));
     add("code", code_versions(view));
     std::string first;
@@ -294,10 +324,11 @@ std::string origin_html(const StudySection& study, std::vector<SectionLink>& lin
         data = {fmt::format("{} different inputs; the download names each", data.size())};
     }
     add("data", data);
-    html += fmt::format("<dt>results<dd><span data-study-data=\"{}data\" data-name=\"{}\">{}, embedded in this page </span>\n", study.prefix, slug(view.name),
-                        count_text(view.rows.size(), "point"));
+    html += fmt::format("<dt>results<dd><span data-study-data=\"{}data\" data-name=\"{}\">{}, embedded in this page </span>\n",
+                        study.prefix, slug(view.name), count_text(view.rows.size(), "point"));
     html += "</dl>\n</section>\n";
-    return html + fmt::format("<script type=\"application/json\" id=\"{}data\">{}</script>\n", study.prefix, json_for_html(packed(show_json(view))));
+    return html + fmt::format("<script type=\"application/json\" id=\"{}data\">{}</script>\n", study.prefix,
+                              json_for_html(packed(show_json(view))));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The look of the page. Both schemes are made of the same few variables; figures take their ink from `color`, so they follow without being drawn again.
+// The look of the page. Both schemes are made of the same few variables; figures take their ink from `color`, so they follow without being
+// drawn again.
 #include <fmt/format.h>
 
 #include "report/page_parts.h"

@@ -10,7 +10,8 @@ namespace plumb::report {
 namespace {
 
 constexpr std::array<const char*, 7> colours{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8F98"};
-constexpr std::array<const char*, 8> shapes{"circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"};
+constexpr std::array<const char*, 8> shapes{"circle", "square",        "triangle-up",    "diamond",
+                                            "cross",  "triangle-down", "triangle-right", "triangle-left"};
 
 /// Values that the figure draws: the baseline of a ratio has no mark and needs no look.
 std::vector<std::string> drawn_values(const lab::StudyView& view, std::size_t experiment, const lab::Figure& figure) {
@@ -57,9 +58,13 @@ constexpr std::array<std::string_view, 8> glyphs{"●", "■", "▲", "◆", "�
 
 }  // namespace
 
-std::string_view glyph_at(std::size_t index) { return glyphs[index % glyphs.size()]; }
+std::string_view glyph_at(std::size_t index) {
+    return glyphs[index % glyphs.size()];
+}
 
-Look look_at(std::size_t index) { return {colours[index % colours.size()], shapes[index % shapes.size()]}; }
+Look look_at(std::size_t index) {
+    return {colours[index % colours.size()], shapes[index % shapes.size()]};
+}
 
 Palette::Palette(std::span<const lab::StudyView> views) {
     std::map<std::string, KeyValues> keys;
@@ -74,7 +79,8 @@ Palette::Palette(std::span<const lab::StudyView> views) {
         }
     }
     for (auto& [key, values] : keys) {
-        std::erase_if(values.choices, [&](const std::string& choice) { return std::ranges::find(values.drawn, choice) == values.drawn.end(); });
+        std::erase_if(values.choices,
+                      [&](const std::string& choice) { return std::ranges::find(values.drawn, choice) == values.drawn.end(); });
         values_[key] = std::move(values.choices);
         add_missing(values_[key], values.drawn);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One colour and one shape per value of a key through the whole page: whoever learnt a thing's look in one figure knows it in all.
-// Colours: Okabe and Ito, "Color Universal Design", 2008, without black and yellow, which vanish on a dark and a light page; a grey closes the list.
+// Colours: Okabe and Ito, "Color Universal Design", 2008, without black and yellow, which vanish on a dark and a light page; a grey closes
+// the list.
 #pragma once
 #include <map>
 #include <span>

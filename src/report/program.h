@@ -14,7 +14,8 @@ struct ProgramResult {
     std::string errors;
 };
 
-/// nullopt when there is no such program; `argv[0]` is looked up in PATH. Throws base::Error{failed} when the system refuses pipes or processes.
+/// nullopt when there is no such program; `argv[0]` is looked up in PATH. Throws base::Error{failed} when the system refuses pipes or
+/// processes.
 std::optional<ProgramResult> run_program(const std::vector<std::string>& argv, std::string_view input);
 
 }  // namespace plumb::report

@@ -30,13 +30,15 @@ void add_column(Table& table, Column column, const Rows& rows, const MakeCell& m
 }
 
 std::string unit_of(const lab::Parameter& parameter) {
-    return !parameter.unit.empty()                  ? parameter.unit
-           : parameter.type == lab::Type::bytes     ? "B"
-           : parameter.type == lab::Type::seconds   ? "s"
-                                                    : "";
+    return !parameter.unit.empty()                ? parameter.unit
+           : parameter.type == lab::Type::bytes   ? "B"
+           : parameter.type == lab::Type::seconds ? "s"
+                                                  : "";
 }
 
-bool is_number(lab::Type type) { return type != lab::Type::text && type != lab::Type::boolean; }
+bool is_number(lab::Type type) {
+    return type != lab::Type::text && type != lab::Type::boolean;
+}
 
 Column setting_column(const lab::ViewExperiment& experiment, const std::string& name) {
     const lab::Parameter* parameter = parameter_named(experiment, name);
@@ -76,14 +78,17 @@ void add_metric(Table& table, const std::vector<const lab::ViewRow*>& rows, cons
         const lab::MetricValue* value = metric_of(row, metric.name);
         return value != nullptr && value->low != value->high;
     });
-    add_column(table, column(metric.name, metric.name, recorded ? Audience::everyone : Audience::programs), rows, number(&lab::MetricValue::value));
+    add_column(table, column(metric.name, metric.name, recorded ? Audience::everyone : Audience::programs), rows,
+               number(&lab::MetricValue::value));
     add_column(table, column(metric.name + "_low", "low", Audience::programs), rows, number(&lab::MetricValue::low));
     add_column(table, column(metric.name + "_high", "high", Audience::programs), rows, number(&lab::MetricValue::high));
     if (spread) {
-        add_column(table, {metric.name + "_interval", "95 % interval", Content::number, Audience::people}, rows, [&](const lab::ViewRow* row) {
-            const lab::MetricValue* value = metric_of(row, metric.name);
-            return value == nullptr || value->low == value->high ? empty_cell() : text_cell(cell_interval(value->low, value->high, metric.unit));
-        });
+        add_column(
+            table, {metric.name + "_interval", "95 % interval", Content::number, Audience::people}, rows, [&](const lab::ViewRow* row) {
+                const lab::MetricValue* value = metric_of(row, metric.name);
+                return value == nullptr || value->low == value->high ? empty_cell()
+                                                                     : text_cell(cell_interval(value->low, value->high, metric.unit));
+            });
     }
 }
 
@@ -100,14 +105,16 @@ void add_reason_and_run(Table& table, const std::vector<const lab::ViewRow*>& ro
         const std::string reason = row->status() == "done" ? std::string() : row->reason();
         return reason.empty() ? Cell{} : text_cell(reason);
     });
-    add_column(table, {"run", "run", Content::code}, rows,
-               [](const lab::ViewRow* row) { return row->record ? Cell{short_run(row->record->run), row->record->run, Tone::plain} : empty_cell(); });
+    add_column(table, {"run", "run", Content::code}, rows, [](const lab::ViewRow* row) {
+        return row->record ? Cell{short_run(row->record->run), row->record->run, Tone::plain} : empty_cell();
+    });
 }
 
 void add_repeat(Table& table, const std::vector<const lab::ViewRow*>& rows) {
     if (std::ranges::any_of(rows, [](const lab::ViewRow* row) { return row->point.repeat > 0; })) {
-        add_column(table, {"repeat", "repeat", Content::number}, rows,
-                   [](const lab::ViewRow* row) { return Cell{std::to_string(row->point.repeat), row->point.repeat, Tone::plain}; });
+        add_column(table, {"repeat", "repeat", Content::number}, rows, [](const lab::ViewRow* row) {
+            return Cell{std::to_string(row->point.repeat), row->point.repeat, Tone::plain};
+        });
     }
 }
 
@@ -231,7 +238,7 @@ Table all_points_table(const lab::StudyView& view) {
     add_column(table, {"experiment", "experiment"}, rows, [&](const lab::ViewRow* row) { return text_cell(declared(row).name); });
     add_column(table, {"family", "family", Content::text, Audience::programs}, rows,
                [&](const lab::ViewRow* row) { return text_cell(declared(row).family); });
-    add_column(table, {"point", "point", Content::text, Audience::people}, rows,
+    add_column(table, {"point", "point", Content::prose, Audience::people}, rows,
                [&](const lab::ViewRow* row) { return text_cell(point_text(declared(row), row->point)); });
 
     std::vector<std::string> settings;
@@ -239,7 +246,8 @@ Table all_points_table(const lab::StudyView& view) {
     for (const lab::ViewExperiment& experiment : view.experiments) {
         add_once(settings, experiment.varying);
         for (const lab::Metric& metric : shown_metrics(experiment)) {
-            const bool known = std::ranges::any_of(metrics, [&](const lab::Metric& m) { return m.name == metric.name && m.unit == metric.unit; });
+            const bool known =
+                std::ranges::any_of(metrics, [&](const lab::Metric& m) { return m.name == metric.name && m.unit == metric.unit; });
             if (!known) {
                 metrics.push_back(metric);
             }
@@ -252,8 +260,9 @@ Table all_points_table(const lab::StudyView& view) {
         column.audience = Audience::programs;
         add_column(table, column, rows, [&](const lab::ViewRow* row) { return setting_cell(declared(row), row->point.settings, name); });
     }
-    add_column(table, {"repeat", "repeat", Content::number, Audience::programs}, rows,
-               [](const lab::ViewRow* row) { return Cell{std::to_string(row->point.repeat), row->point.repeat, Tone::plain}; });
+    add_column(table, {"repeat", "repeat", Content::number, Audience::programs}, rows, [](const lab::ViewRow* row) {
+        return Cell{std::to_string(row->point.repeat), row->point.repeat, Tone::plain};
+    });
     add_status(table, rows);
     for (const lab::Metric& metric : metrics) {
         add_metric(table, rows, metric);
@@ -262,7 +271,8 @@ Table all_points_table(const lab::StudyView& view) {
     return table;
 }
 
-Table comparison_table(const lab::StudyView& view, const std::vector<lab::ComparisonRow>& rows, const std::string& key, const lab::Figure* figure) {
+Table comparison_table(const lab::StudyView& view, const std::vector<lab::ComparisonRow>& rows, const std::string& key,
+                       const lab::Figure* figure) {
     Table table{"comparison by " + key, {}, std::vector<std::vector<Cell>>(rows.size())};
     std::vector<std::string> settings;
     std::set<std::size_t> experiments;
@@ -282,7 +292,8 @@ Table comparison_table(const lab::StudyView& view, const std::vector<lab::Compar
                    [&](const lab::ComparisonRow& row) { return setting_cell(view.experiments.at(row.experiment), row.settings, name); });
     }
     add_column(table, {"baseline", "baseline"}, rows, [](const lab::ComparisonRow& row) { return text_cell(row.baseline); });
-    add_column(table, {"candidate", key.empty() ? "candidate" : key}, rows, [](const lab::ComparisonRow& row) { return text_cell(row.candidate); });
+    add_column(table, {"candidate", key.empty() ? "candidate" : key}, rows,
+               [](const lab::ComparisonRow& row) { return text_cell(row.candidate); });
     add_judgement(table, rows);
     if (figure != nullptr && !figure->published.empty()) {
         const auto published = [&](const lab::ComparisonRow& row) {
@@ -336,8 +347,9 @@ Table checks_table(const lab::StudyView& view) {
         }
     }
     Table table{"checks", {}, std::vector<std::vector<Cell>>(owned.size())};
-    add_column(table, {"run", "run", Content::code}, owned,
-               [](const Owned& o) { return Cell{short_run(o.row->record->run), o.row->record->run, Tone::plain}; });
+    add_column(table, {"run", "run", Content::code}, owned, [](const Owned& o) {
+        return Cell{short_run(o.row->record->run), o.row->record->run, Tone::plain};
+    });
     add_column(table, {"point", "point"}, owned,
                [&](const Owned& o) { return text_cell(point_text(view.experiments.at(o.row->experiment), o.row->point)); });
     std::vector<const lab::Check*> checks;

@@ -11,7 +11,8 @@
 
 namespace plumb::report {
 
-/// One row a point of one experiment: what varies, status, check, headline metrics (all where none is a headline) with intervals, reason, run.
+/// One row a point of one experiment: what varies, status, check, headline metrics (all where none is a headline) with intervals, reason,
+/// run.
 Table experiment_table(const lab::StudyView& view, std::size_t experiment);
 /// Every point of every experiment: people see the settings as one text, programs get one column a setting.
 Table all_points_table(const lab::StudyView& view);

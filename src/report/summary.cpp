@@ -49,7 +49,8 @@ std::string summary(const lab::Store& store, const lab::StudyView& view, const s
         warnings.push_back("  doubt: " + doubt.text);
     }
 
-    std::vector<std::string> lines{view.title.empty() ? view.name : view.title, fmt::format("study {}: {}", view.name, count_points(view).text())};
+    std::vector<std::string> lines{view.title.empty() ? view.name : view.title,
+                                   fmt::format("study {}: {}", view.name, count_points(view).text())};
     const std::size_t room = most_lines - lines.size() - (page.empty() ? 0 : 1);
     const std::size_t room_for_answers = room - std::min(lines_of_doubt, warnings.size());
     add_limited(lines, answers, room_for_answers, "answers");

@@ -10,8 +10,12 @@
 namespace plumb::report {
 namespace {
 
-bool for_people(const Column& column) { return column.audience != Audience::programs; }
-bool for_programs(const Column& column) { return column.audience != Audience::people; }
+bool for_people(const Column& column) {
+    return column.audience != Audience::programs;
+}
+bool for_programs(const Column& column) {
+    return column.audience != Audience::people;
+}
 
 std::string markdown_escaped(std::string_view text) {
     std::string escaped;
@@ -66,7 +70,9 @@ Cell text_cell(std::string text) {
     return {std::move(text), std::move(raw), Tone::plain};
 }
 
-Cell number_cell(double value, std::string text) { return {std::move(text), value, Tone::plain}; }
+Cell number_cell(double value, std::string text) {
+    return {std::move(text), value, Tone::plain};
+}
 
 Cell status_cell(std::string word) {
     const Tone tone = tone_of(word);
@@ -74,7 +80,9 @@ Cell status_cell(std::string word) {
     return {std::move(word), std::move(raw), tone};
 }
 
-Cell empty_cell() { return {"–", nullptr, Tone::faint}; }
+Cell empty_cell() {
+    return {"–", nullptr, Tone::faint};
+}
 
 Tone tone_of(std::string_view status) {
     struct Row {

@@ -15,11 +15,11 @@ enum class Align { left, right };
 
 enum class Content {
     text,
-    number,  ///< never cut
-    status,  ///< one word from a fixed list; the word tells, colour only helps
-    prose,   ///< reasons and notes: may be wrapped
-    command, ///< to be copied: stands on one line, under its row where it must
-    code     ///< identifiers: never cut
+    number,   ///< never cut
+    status,   ///< one word from a fixed list; the word tells, colour only helps
+    prose,    ///< reasons and notes: may be wrapped
+    command,  ///< to be copied: stands on one line, under its row where it must
+    code      ///< identifiers: never cut
 };
 
 /// Who sees a column: an interval is one column for people and two for programs.
@@ -60,8 +60,8 @@ struct ConsoleStyle {
     bool colour = false;
 };
 
-/// Aligned by display width. Prose wraps in its column, or moves below its row when the terminal is too narrow; other text is cut only when it must be, numbers
-/// and codes never: the line is then longer than the terminal. Control characters are shown, not sent.
+/// Aligned by display width. Prose wraps in its column, or moves below its row when the terminal is too narrow; other text is cut only when
+/// it must be, numbers and codes never: the line is then longer than the terminal. Control characters are shown, not sent.
 std::string to_console(const Table& table, const ConsoleStyle& style);
 std::string to_markdown(const Table& table);
 std::string to_csv(const Table& table);

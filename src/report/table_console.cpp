@@ -39,7 +39,9 @@ Letter letter_at(std::string_view text, std::size_t at) {
     return {text.substr(at, length), code};
 }
 
-bool between(char32_t code, char32_t low, char32_t high) { return code >= low && code <= high; }
+bool between(char32_t code, char32_t low, char32_t high) {
+    return code >= low && code <= high;
+}
 
 int width_of(char32_t code) {
     if (between(code, 0x300, 0x36F) || between(code, 0x200B, 0x200F) || between(code, 0xFE00, 0xFE0F)) {
@@ -114,7 +116,6 @@ std::vector<std::string> wrap(const std::string& text, int width) {
     return lines;
 }
 
-
 std::string_view colour_code(Tone tone) {
     switch (tone) {
         case Tone::good:
@@ -157,7 +158,9 @@ int total_width(const std::vector<Slot>& slots) {
     return std::max(0, total - column_gap);
 }
 
-bool may_stand_below(const Column& column) { return column.content == Content::prose || column.content == Content::command; }
+bool may_stand_below(const Column& column) {
+    return column.content == Content::prose || column.content == Content::command;
+}
 
 /// Prose gives way first, then moves below its row, then plain text is cut: numbers, codes and status words keep their width.
 void fit(std::vector<Slot>& slots, const Table& table, int terminal) {

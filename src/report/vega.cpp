@@ -22,9 +22,13 @@ constexpr int axis_width = 65;
 constexpr int cell_gap = 20;
 constexpr int narrowest_bar = 15;
 
-bool logarithmic(lab::Scale scale) { return scale != lab::Scale::linear; }
+bool logarithmic(lab::Scale scale) {
+    return scale != lab::Scale::linear;
+}
 
-std::string key_field(std::size_t index) { return fmt::format("k{}", index); }
+std::string key_field(std::size_t index) {
+    return fmt::format("k{}", index);
+}
 
 /// What a point without a number says of itself.
 std::string why(const FigureRow& row, bool log_y) {
@@ -129,10 +133,15 @@ Extent y_extent(const FigureData& data, bool positive_only) {
         extent.add(row.published, positive_only);
     }
     extent.add(data.reference, positive_only);
+    if (data.figure.relative && data.figure.mark == lab::Mark::bars) {
+        extent.add(1.0, positive_only);  // bars of ratios stand on "as fast as the baseline"
+    }
     return extent;
 }
 
-json number_axis(const std::string& title, const std::string& unit) { return {{"title", title}, {"labelExpr", label_expression(unit)}}; }
+json number_axis(const std::string& title, const std::string& unit) {
+    return {{"title", title}, {"labelExpr", label_expression(unit)}};
+}
 
 void make_logarithmic(json& channel, const Extent& extent, lab::Scale scale, bool own_domain) {
     channel["scale"] = {{"type", "log"}, {"base", scale == lab::Scale::log2 ? 2 : 10}};
@@ -221,7 +230,9 @@ json tooltip_of(const FigureData& data) {
     for (std::size_t i = 0; i < data.keys.size(); ++i) {
         tooltip.push_back({{"field", key_field(i)}, {"title", data.keys[i]}, {"type", "nominal"}});
     }
-    const auto add = [&](const char* field, const std::string& title) { tooltip.push_back({{"field", field}, {"title", title}, {"type", "nominal"}}); };
+    const auto add = [&](const char* field, const std::string& title) {
+        tooltip.push_back({{"field", field}, {"title", title}, {"type", "nominal"}});
+    };
     add("value", data.y_title);
     const auto any = [&](const auto& test) { return std::ranges::any_of(data.rows, test); };
     if (any([](const FigureRow& row) { return row.y && *row.low != *row.high; })) {
@@ -245,7 +256,8 @@ int cell_width(const FigureData& data, std::size_t columns) {
     int width = (page_width - axes - cell_gap * (count - 1) - (data.row_facets.empty() ? 0 : 25)) / count;
     width = count == 1 ? std::min(width, 760) : width;
     if (data.figure.mark == lab::Mark::bars) {
-        const std::size_t in_band = data.figure.colour.empty() || data.figure.colour == data.figure.x ? 1 : std::max<std::size_t>(1, data.colours.size());
+        const std::size_t in_band =
+            data.figure.colour.empty() || data.figure.colour == data.figure.x ? 1 : std::max<std::size_t>(1, data.colours.size());
         const int bars = static_cast<int>(data.xs.size() * in_band);
         width = std::max(width, bars * narrowest_bar);  // the page scrolls such a figure
         width = count == 1 ? std::min(width, std::max(320, bars * 90)) : width;
@@ -253,7 +265,9 @@ int cell_width(const FigureData& data, std::size_t columns) {
     return std::max(width, 110);
 }
 
-bool drawable(const FigureData& data, const FigureRow& row) { return row.y && (!logarithmic(data.figure.y_scale) || *row.y > 0); }
+bool drawable(const FigureData& data, const FigureRow& row) {
+    return row.y && (!logarithmic(data.figure.y_scale) || *row.y > 0);
+}
 
 /// Which layers have data, among the rows of one row of facets (all rows when `row` is null).
 void set_layers(Cell2D& cell, const FigureData& data, const json& notes, const std::string* row) {
@@ -264,7 +278,8 @@ void set_layers(Cell2D& cell, const FigureData& data, const json& notes, const s
     cell.has_mistrusted = any([](const FigureRow& r) { return r.check == "mistrusted"; });
     cell.has_published = any([](const FigureRow& r) { return r.published.has_value(); });
     cell.has_missing = any([&](const FigureRow& r) { return !drawable(data, r) && (r.x_number || !data.x_is_number); });
-    cell.has_notes = std::ranges::any_of(notes, [&](const json& note) { return row == nullptr || note.value("row", std::string()) == *row; });
+    cell.has_notes =
+        std::ranges::any_of(notes, [&](const json& note) { return row == nullptr || note.value("row", std::string()) == *row; });
 }
 
 Cell2D cell_of(const FigureData& data, const Palette& palette, Theme theme, std::size_t columns) {
@@ -308,7 +323,8 @@ void add_view(json& spec, const FigureData& data, const Palette& palette, Theme 
     if (rows_apart) {
         spec["vconcat"] = json::array();
         for (const std::string& row : data.row_facets) {
-            json part{{"transform", json::array({{{"filter", {{"field", "row"}, {"equal", row}}}}})}, {"title", {{"text", row}, {"fontSize", 12}}}};
+            json part{{"transform", json::array({{{"filter", {{"field", "row"}, {"equal", row}}}}})},
+                      {"title", {{"text", row}, {"fontSize", 12}}}};
             if (data.columns.empty()) {
                 part.update(inner_of(&row));
             } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vega-Lite specifications from figure data. Points without a number stay visible: a text in the bar's place, a cross at the foot of a line.
-// To draw a further mark: a function of layers in vega_layers.cpp, and its case in layers_of().
+// Vega-Lite specifications from figure data. Points without a number stay visible: a text in the bar's place, a cross at the foot of a
+// line. To draw a further mark: a function of layers in vega_layers.cpp, and its case in layers_of().
 #pragma once
 #include <string>
 #include <vector>

@@ -15,7 +15,7 @@ constexpr std::size_t most_ticks = 11;
 std::vector<double> powers(double base, double low, double high) {
     std::vector<double> ticks;
     const double first = std::floor(std::log(low) / std::log(base) + 1e-9);
-    for (double exponent = first; ; ++exponent) {
+    for (double exponent = first;; ++exponent) {
         ticks.push_back(std::pow(base, exponent));
         if (ticks.back() >= high * (1 - 1e-9)) {
             return ticks;
@@ -77,7 +77,8 @@ std::string label_expression(const std::string& unit) {
     if (unit == "share") {
         return "format(datum.value * 100, '.4~r') + ' %'";
     }
-    return "datum.value != 0 && (abs(datum.value) < 0.001 || abs(datum.value) >= 1e7) ? format(datum.value, '.3~e') : format(datum.value, '~r')";
+    return "datum.value != 0 && (abs(datum.value) < 0.001 || abs(datum.value) >= 1e7) ? format(datum.value, '.3~e') : format(datum.value, "
+           "'~r')";
 }
 
 json theme_config(Theme theme) {
@@ -96,9 +97,11 @@ json theme_config(Theme theme) {
                  {"labelFontSize", 11},
                  {"titleFontSize", 11.5},
                  {"titlePadding", 8}});
-    json legend{{"labelColor", ink}, {"titleColor", ink}, {"orient", "top"}, {"labelFontSize", 12}, {"symbolSize", 90}, {"symbolOpacity", 1}, {"offset", 10}};
+    json legend{{"labelColor", ink}, {"titleColor", ink},  {"orient", "top"}, {"labelFontSize", 12},
+                {"symbolSize", 90},  {"symbolOpacity", 1}, {"offset", 10}};
     json header{{"labelColor", ink}, {"titleColor", ink}, {"labelFontWeight", 600}, {"labelFontSize", 12}};
-    json title{{"color", ink}, {"subtitleColor", ink}, {"anchor", "start"}, {"fontSize", 15}, {"subtitleFontSize", 11}, {"subtitlePadding", 5}, {"offset", 14}};
+    json title{{"color", ink},           {"subtitleColor", ink}, {"anchor", "start"}, {"fontSize", 15},
+               {"subtitleFontSize", 11}, {"subtitlePadding", 5}, {"offset", 14}};
     return {{"background", page ? json(nullptr) : json("#ffffff")},
             {"font", "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"},
             {"view", {{"stroke", nullptr}}},

@@ -92,7 +92,10 @@ void add_bars(json& layers, const FigureData& data, const Cell2D& cell) {
 json missing_crosses(const Cell2D& cell) {
     json missing{{"x", cell.x}, {"y", {{"value", cell.height - 7}}}, {"tooltip", cell.tooltip}};
     add_colour(missing, cell);
-    return layer(lacks_number, {{"type", "point"}, {"shape", "M-1,-1L1,1M-1,1L1,-1"}, {"size", 80}, {"strokeWidth", 2.2}, {"filled", false}, {"opacity", 1}}, missing);
+    return layer(
+        lacks_number,
+        {{"type", "point"}, {"shape", "M-1,-1L1,1M-1,1L1,-1"}, {"size", 80}, {"strokeWidth", 2.2}, {"filled", false}, {"opacity", 1}},
+        missing);
 }
 
 json point_layer(const Cell2D& cell) {
@@ -147,7 +150,14 @@ void add_reference(json& layers, const FigureData& data, const Cell2D& cell) {
               {"mark", {{"type", "rule"}, {"strokeDash", {5, 4}}, {"color", cell.ink}, {"opacity", 0.7}}},
               {"encoding", {{"y", with_field(cell.y, "y")}}}};
     json text{{"data", {{"values", values}}},
-              {"mark", {{"type", "text"}, {"align", "right"}, {"baseline", "bottom"}, {"dy", -3}, {"fontSize", 10.5}, {"color", cell.ink}, {"opacity", 0.85}}},
+              {"mark",
+               {{"type", "text"},
+                {"align", "right"},
+                {"baseline", "bottom"},
+                {"dy", -3},
+                {"fontSize", 10.5},
+                {"color", cell.ink},
+                {"opacity", 0.85}}},
               {"encoding", {{"y", with_field(cell.y, "y")}, {"x", {{"value", cell.width - 2}}}, {"text", {{"field", "text"}}}}}};
     layers.push_back(std::move(rule));
     layers.push_back(std::move(text));

@@ -28,17 +28,25 @@ std::string interval_text(double low, double high, std::string_view unit) {
     return fmt::format("{} – {}", from, to);
 }
 
-bool stands_in_cells(std::string_view unit) { return unit == "s" || unit == "B" || unit == "B/s" || unit == "share"; }
+bool stands_in_cells(std::string_view unit) {
+    return unit == "s" || unit == "B" || unit == "B/s" || unit == "share";
+}
 
 std::string title_with_unit(std::string_view title, std::string_view unit) {
     return unit.empty() || stands_in_cells(unit) ? std::string(title) : fmt::format("{} ({})", title, unit);
 }
 
-std::string cell_text(double value, std::string_view unit) { return quantity_text(value, stands_in_cells(unit) ? unit : ""); }
+std::string cell_text(double value, std::string_view unit) {
+    return quantity_text(value, stands_in_cells(unit) ? unit : "");
+}
 
-std::string cell_interval(double low, double high, std::string_view unit) { return interval_text(low, high, stands_in_cells(unit) ? unit : ""); }
+std::string cell_interval(double low, double high, std::string_view unit) {
+    return interval_text(low, high, stands_in_cells(unit) ? unit : "");
+}
 
-std::string times_text(double ratio) { return std::isnan(ratio) ? std::string("–") : base::format_number(ratio, 3) + "×"; }
+std::string times_text(double ratio) {
+    return std::isnan(ratio) ? std::string("–") : base::format_number(ratio, 3) + "×";
+}
 
 std::string name_with_unit(std::string_view name, std::string_view unit) {
     if (unit.empty()) {
@@ -57,7 +65,9 @@ std::string name_with_unit(std::string_view name, std::string_view unit) {
     return suffix.empty() ? std::string(name) : fmt::format("{}_{}", name, suffix);
 }
 
-std::string count_text(std::size_t count, std::string_view thing) { return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s"); }
+std::string count_text(std::size_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
 
 const lab::Parameter* parameter_named(const lab::ViewExperiment& experiment, std::string_view name) {
     const auto found = std::ranges::find(experiment.parameters, name, &lab::Parameter::name);

@@ -244,7 +244,9 @@ TEST_F(CommandLine, ColourIsOffInAPipeAndCanBeForced) {
 }
 
 TEST_F(CommandLine, AnInterruptedRunExitsWith130AndGoesOn) {
-    const auto outcome = place.shell("timeout --foreground -s INT 1 plumb run tiny.toml --max-time 30s --half-width 0.0000001; test $? -eq 130 -o $? -eq 124; plumb run tiny.toml");
+    const auto outcome = place.shell(
+        "timeout --foreground -s INT 1 plumb run tiny.toml --max-time 30s --half-width 0.0000001; test $? -eq 130 -o $? -eq 124; plumb run "
+        "tiny.toml");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.err, AllOf(HasSubstr("the same command goes on"), HasSubstr("4 done and verified")));
 }

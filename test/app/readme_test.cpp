@@ -14,9 +14,12 @@ std::vector<std::string> tour_commands() {
     std::vector<std::string> commands;
     bool in_tour = false, in_block = false;
     for (const std::string& line : base::split(base::read_file(PLUMB_SOURCE_DIR "/README.md"), '\n')) {
-        if (line.starts_with("## ")) in_tour = line.find("tour") != std::string::npos;
-        else if (line.starts_with("```")) in_block = line == "```sh";
-        else if (in_tour && in_block && !line.empty() && !line.starts_with("#")) commands.push_back(line);
+        if (line.starts_with("## "))
+            in_tour = line.find("tour") != std::string::npos;
+        else if (line.starts_with("```"))
+            in_block = line == "```sh";
+        else if (in_tour && in_block && !line.empty() && !line.starts_with("#"))
+            commands.push_back(line);
     }
     return commands;
 }

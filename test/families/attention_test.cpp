@@ -24,7 +24,9 @@ namespace {
 using lab::CheckStatus;
 using ::testing::HasSubstr;
 
-lab::Settings settings(const lab::Settings& changed) { return schema().complete(changed); }
+lab::Settings settings(const lab::Settings& changed) {
+    return schema().complete(changed);
+}
 
 lab::Settings small(const std::string& impl, const std::string& mask) {
     return settings({{"impl", impl}, {"mask", mask}, {"batch", std::int64_t{3}}, {"heads", std::int64_t{2}}, {"tries", std::int64_t{2}}});
@@ -70,7 +72,8 @@ TEST_P(EveryImplementation, PassesItsChecksBeforeAndAfterItsCallsAreTimed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Attention, EveryImplementation,
-                         ::testing::Combine(::testing::ValuesIn(implementation_names()), ::testing::Values("none", "boolean", "key_padding", "causal")),
+                         ::testing::Combine(::testing::ValuesIn(implementation_names()),
+                                            ::testing::Values("none", "boolean", "key_padding", "causal")),
                          [](const auto& chosen) {
                              std::string name = std::get<0>(chosen.param) + "_" + std::get<1>(chosen.param);
                              std::replace(name.begin(), name.end(), '-', '_');

@@ -44,11 +44,16 @@ TEST_F(AttentionBind, TakesWhatFits) {
 }
 
 TEST_F(AttentionBind, NamesBothShapesWhereTwoDoNotFit) {
-    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 4, 8), view(2, 7, 4, 8)); }), AllOf(HasSubstr("2x5x3x8"), HasSubstr("2x7x4x8"), HasSubstr("heads")));
-    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(1, 7, 3, 8), view(1, 7, 3, 8)); }), AllOf(HasSubstr("2x5x3x8"), HasSubstr("1x7x3x8"), HasSubstr("batches")));
-    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 6), view(2, 7, 3, 8)); }), AllOf(HasSubstr("2x7x3x6"), HasSubstr("head dimensions")));
-    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 8), view(2, 6, 3, 8)); }), AllOf(HasSubstr("2x7x3x8"), HasSubstr("2x6x3x8"), HasSubstr("keys")));
-    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 8), view(2, 7, 1, 8)); }), AllOf(HasSubstr("2x7x1x8"), HasSubstr("heads")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 4, 8), view(2, 7, 4, 8)); }),
+                AllOf(HasSubstr("2x5x3x8"), HasSubstr("2x7x4x8"), HasSubstr("heads")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(1, 7, 3, 8), view(1, 7, 3, 8)); }),
+                AllOf(HasSubstr("2x5x3x8"), HasSubstr("1x7x3x8"), HasSubstr("batches")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 6), view(2, 7, 3, 8)); }),
+                AllOf(HasSubstr("2x7x3x6"), HasSubstr("head dimensions")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 8), view(2, 6, 3, 8)); }),
+                AllOf(HasSubstr("2x7x3x8"), HasSubstr("2x6x3x8"), HasSubstr("keys")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 3, 8), view(2, 7, 3, 8), view(2, 7, 1, 8)); }),
+                AllOf(HasSubstr("2x7x1x8"), HasSubstr("heads")));
 }
 
 TEST_F(AttentionBind, NamesTheShapeOfAMaskAndTheOneItTakes) {

@@ -275,7 +275,8 @@ TEST(Meter, EndsTheWarmUpOfWhatNeverSettles) {
     Machine machine;
     const auto ever_slower = [](double, std::size_t call) { return 1e-3 * (1 + static_cast<double>(call)); };
     double warm = 0;
-    for (const double seconds : measure_together(machine, {machine.action("a", ever_slower)}).at(0).warmup) warm += seconds;
+    const std::vector<Timing> timings = measure_together(machine, {machine.action("a", ever_slower)});
+    for (const double seconds : timings.at(0).warmup) warm += seconds;
     EXPECT_GE(warm, 1.0);  // 5 x 0.2 s
     EXPECT_LT(warm, 1.1);
 }

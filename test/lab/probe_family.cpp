@@ -34,7 +34,9 @@ T setting(const lab::Settings& settings, std::string_view name) {
     return std::get<T>(*lab::find(settings, name));
 }
 
-void sleep_for(double milliseconds) { std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(milliseconds)); }
+void sleep_for(double milliseconds) {
+    std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(milliseconds));
+}
 
 /// Touches what it takes: a limit on memory must stop it, not lazy paging.
 void eat_memory() {
@@ -98,8 +100,9 @@ class ProbeFamily final : public lab::Family {
     std::string summary() const override { return "behaves as told"; }
     int version() const override { return version_; }
     const lab::Schema& schema() const override {
-        static const lab::Schema made({parameter("behaviour", lab::Type::text, std::string("fine")), parameter("index", lab::Type::integer, std::int64_t{0}),
-                                       parameter("milliseconds", lab::Type::real, 0.05), parameter("file", lab::Type::text, std::string())});
+        static const lab::Schema made(
+            {parameter("behaviour", lab::Type::text, std::string("fine")), parameter("index", lab::Type::integer, std::int64_t{0}),
+             parameter("milliseconds", lab::Type::real, 0.05), parameter("file", lab::Type::text, std::string())});
         return made;
     }
     const std::vector<lab::Metric>& metrics() const override {
@@ -192,9 +195,13 @@ lab::Study one_experiment(const std::string& name, const std::string& family, st
 
 }  // namespace
 
-std::shared_ptr<const lab::Family> probe_family(int version) { return std::make_shared<ProbeFamily>(version); }
+std::shared_ptr<const lab::Family> probe_family(int version) {
+    return std::make_shared<ProbeFamily>(version);
+}
 
-lab::Families probe_families() { return {probe_family(), std::make_shared<StepsFamily>()}; }
+lab::Families probe_families() {
+    return {probe_family(), std::make_shared<StepsFamily>()};
+}
 
 lab::Study probe_study(const std::string& name, std::int64_t count) {
     lab::Axis index;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A family whose points behave as told: fine, slow, wrong, crashing, hanging, eating memory. It also counts its own work in a file, so that tests
-// see from outside what really ran.
+// A family whose points behave as told: fine, slow, wrong, crashing, hanging, eating memory. It also counts its own work in a file, so that
+// tests see from outside what really ran.
 #pragma once
 #include <filesystem>
 #include <memory>

@@ -33,13 +33,15 @@ lab::Axis one_value(const std::string& key, const std::string& value) {
 
 class Runner : public ::testing::Test {
   protected:
-    lab::RunSummary run(const lab::Study& study, const lab::RunOptions& options = {}, const lab::Families& families = test::probe_families()) {
+    lab::RunSummary run(const lab::Study& study, const lab::RunOptions& options = {},
+                        const lab::Families& families = test::probe_families()) {
         return lab::Runner(store, families, options).run(study, lab::make_plan(study, families));
     }
     /// The run that counts, by the value of `behaviour`.
     std::map<std::string, lab::Record> by_behaviour(const std::string& study) {
         std::map<std::string, lab::Record> found;
-        for (auto& [hash, record] : store.latest(study)) found.emplace(std::get<std::string>(*lab::find(record.point.settings, "behaviour")), record);
+        for (auto& [hash, record] : store.latest(study))
+            found.emplace(std::get<std::string>(*lab::find(record.point.settings, "behaviour")), record);
         return found;
     }
     test::TemporaryFolder folder;
@@ -71,7 +73,8 @@ TEST_F(Runner, RecordsASampleSetTheChecksAndTheirReproLine) {
 
 TEST_F(Runner, TurnsEveryFailureIntoARowWithItsReasonAndGoesOn) {
     const lab::RunSummary summary =
-        run(test::probe_study("bad", std::vector<std::string>{"unsupported", "missing", "wrong", "no-checks", "throws-late", "spoils-output", "mistrusted", "fine"}));
+        run(test::probe_study("bad", std::vector<std::string>{"unsupported", "missing", "wrong", "no-checks", "throws-late",
+                                                              "spoils-output", "mistrusted", "fine"}));
     const auto rows = by_behaviour("bad");
     ASSERT_EQ(rows.size(), 8u);
     EXPECT_EQ(rows.at("unsupported").status, Status::unsupported);
@@ -206,11 +209,13 @@ TEST_F(Runner, ALongTrialStoppedHalfWayEndsWithTheSameStateAsOneThatWasNot) {
 
     const lab::Store untouched(folder.path() / "other");
     lab::Runner(untouched, families, {}).run(study, lab::make_plan(study, families));
-    EXPECT_EQ(store.latest("sweep").begin()->second.metric("state")->value, untouched.latest("sweep").begin()->second.metric("state")->value);
+    EXPECT_EQ(store.latest("sweep").begin()->second.metric("state")->value,
+              untouched.latest("sweep").begin()->second.metric("state")->value);
 }
 
 TEST_F(Runner, IsolatedCrashesHangsAndMemoryHogsAreRowsAndTheSweepGoesOn) {
-    lab::Study study = test::probe_study("wild", std::vector<std::string>{"crash", "fine", "hang", "exit", "eat-memory", "crash-late", "throws-late"});
+    lab::Study study =
+        test::probe_study("wild", std::vector<std::string>{"crash", "fine", "hang", "exit", "eat-memory", "crash-late", "throws-late"});
     study.experiments[0].timeout_seconds = 3;
     study.experiments[0].memory_limit = 512 << 20;
     const lab::RunSummary summary = run(study, child_options(true));

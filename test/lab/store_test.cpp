@@ -39,7 +39,8 @@ class Store : public ::testing::Test {
 };
 
 TEST_F(Store, KeepsEveryFileOfTheContract) {
-    for (const char* file : {"run.json", "config.toml", "host.json", "checks.json", "metrics.jsonl", "log.txt", "samples/call.f64", "samples/call.json"}) {
+    for (const char* file :
+         {"run.json", "config.toml", "host.json", "checks.json", "metrics.jsonl", "log.txt", "samples/call.f64", "samples/call.json"}) {
         EXPECT_TRUE(fs::exists(first_run() / file)) << file;
     }
     EXPECT_TRUE(fs::is_directory(first_run() / "artifacts"));

@@ -61,9 +61,13 @@ void survive_kills(bool isolate, int points) {
     for (const auto& [hash, count] : counts) EXPECT_EQ(count, 1) << hash << " was run twice";
 }
 
-TEST(Survival, FiftyKillsAtRandomMomentsLoseNothingAndRepeatNothing) { survive_kills(false, 600); }
+TEST(Survival, FiftyKillsAtRandomMomentsLoseNothingAndRepeatNothing) {
+    survive_kills(false, 600);
+}
 
-TEST(Survival, FiftyKillsOfAnIsolatedSweepLoseNothingAndRepeatNothing) { survive_kills(true, 300); }
+TEST(Survival, FiftyKillsOfAnIsolatedSweepLoseNothingAndRepeatNothing) {
+    survive_kills(true, 300);
+}
 
 TEST(Survival, AKilledLongTrialGoesOnFromItsCheckpointToTheSameEnd) {
     const test::TemporaryFolder folder;

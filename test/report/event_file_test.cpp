@@ -15,7 +15,9 @@ Number read_number(std::string_view bytes, std::size_t at) {
     return number;
 }
 
-std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xA282EAD8u; }
+std::uint32_t masked(std::uint32_t crc) {
+    return ((crc >> 15) | (crc << 17)) + 0xA282EAD8u;
+}
 
 TEST(Crc32c, MatchesTheVectorsOfRfc3720) {
     EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);

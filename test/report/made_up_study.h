@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A made-up study in a temporary store, with known ratios and one point of every fate: done, mistrusted, failed, unsupported, timed out, not run.
+// A made-up study in a temporary store, with known ratios and one point of every fate: done, mistrusted, failed, unsupported, timed out,
+// not run.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -23,7 +24,8 @@ class TemporaryFolder {
     std::filesystem::path path_;
 };
 
-/// Time of an implementation relative to the loop; the ladder's samples are made with exactly these ratios, 3 % of shared and 0.4 % of own noise.
+/// Time of an implementation relative to the loop; the ladder's samples are made with exactly these ratios, 3 % of shared and 0.4 % of own
+/// noise.
 double speed_of(const std::string& impl);
 
 struct MadeUpStudy {

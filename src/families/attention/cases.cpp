@@ -78,10 +78,12 @@ void make_checked_problem(Case& made) {
             for (std::int64_t head = 0; head < shape.heads; ++head) {
                 const float* source = whole.q + record * whole.q_strides.batch + head * whole.q_strides.head + query * whole.q_strides.row;
                 float* destination = checked.q.data() + record * target.batch + head * target.head + row * target.row;
-                for (std::int64_t column = 0; column < shape.head_dim; ++column) destination[column] = source[column * whole.q_strides.column];
+                for (std::int64_t column = 0; column < shape.head_dim; ++column)
+                    destination[column] = source[column * whole.q_strides.column];
             }
             for (std::int64_t key = 0; key < shape.keys && !checked.hidden.empty(); ++key) {
-                checked.hidden[static_cast<std::size_t>((record * count + row) * shape.keys + key)] = is_hidden(made.inputs, record, query, key);
+                checked.hidden[static_cast<std::size_t>((record * count + row) * shape.keys + key)] =
+                    is_hidden(made.inputs, record, query, key);
             }
         }
     }
@@ -147,8 +149,9 @@ std::vector<float> Case::checked_part(const std::vector<float>& out_BNHE) const 
 
 std::string CaseKey::text() const {
     std::string joined = distribution;
-    for (const std::int64_t number : {shape.batch, shape.heads, shape.queries, shape.keys, shape.head_dim, shape.value_dim, static_cast<std::int64_t>(mask),
-                                      static_cast<std::int64_t>(layout), static_cast<std::int64_t>(seed)}) {
+    for (const std::int64_t number :
+         {shape.batch, shape.heads, shape.queries, shape.keys, shape.head_dim, shape.value_dim, static_cast<std::int64_t>(mask),
+          static_cast<std::int64_t>(layout), static_cast<std::int64_t>(seed)}) {
         joined += ' ' + std::to_string(number);
     }
     return joined;
@@ -166,11 +169,14 @@ std::shared_ptr<CaseSet> CaseSet::shared(const CaseKey& key) {
 CaseSet::CaseSet(CaseKey key) : key_(std::move(key)) {
     const ka::Shape& shape = key_.shape;
     const double rows = static_cast<double>(shape.batch * shape.heads);
-    const double numbers = rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) + shape.keys * (shape.head_dim + shape.value_dim));
+    const double numbers = rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) +
+                                                      shape.keys * (shape.head_dim + shape.value_dim));
     capacity_ = static_cast<std::size_t>(std::max(1.0, memory_budget_bytes / (4 * numbers + 1)));
 }
 
-std::size_t CaseSet::kept(std::size_t tries) const { return std::min(tries, capacity_); }
+std::size_t CaseSet::kept(std::size_t tries) const {
+    return std::min(tries, capacity_);
+}
 
 std::shared_ptr<Case> CaseSet::at(std::size_t index) {
     if (index >= capacity_) return make_case(key_, index);

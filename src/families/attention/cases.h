@@ -15,14 +15,14 @@ namespace plumb::families::attention {
 /// One try: inputs, and the references for the S queries that are checked (all of them unless that would take minutes).
 struct Case {
     kernels::attention::Inputs inputs;
-    std::vector<std::int64_t> checked_queries;      ///< S indices, ascending, the same in every head and record
-    kernels::attention::Inputs checked_inputs;      ///< q and mask of those queries (mask made explicit); k and v are borrowed from inputs
+    std::vector<std::int64_t> checked_queries;  ///< S indices, ascending, the same in every head and record
+    kernels::attention::Inputs checked_inputs;  ///< q and mask of those queries (mask made explicit); k and v are borrowed from inputs
     kernels::attention::Problem checked_problem;
-    std::vector<double> reference_BSHE;             ///< fp64
-    std::vector<float> plain_BSHE;                  ///< plain fp32, the yardstick
-    std::vector<bool> hidden_BN;                    ///< queries without a visible key
-    std::vector<float> slow_BNHE;                   ///< output of the loop, made on demand; empty where it would take too long or LibTorch is missing
-    std::vector<float> other_BNHE;                  ///< output of another implementation for the whole output, made on demand
+    std::vector<double> reference_BSHE;  ///< fp64
+    std::vector<float> plain_BSHE;       ///< plain fp32, the yardstick
+    std::vector<bool> hidden_BN;         ///< queries without a visible key
+    std::vector<float> slow_BNHE;        ///< output of the loop, made on demand; empty where it would take too long or LibTorch is missing
+    std::vector<float> other_BNHE;       ///< output of another implementation for the whole output, made on demand
     std::string other_name;
 
     /// Copies the checked queries out of a whole output.
@@ -58,7 +58,8 @@ class CaseSet {
 
 /// Fills `slow_BNHE` by the loop form where that is affordable. Returns whether it is there.
 bool ensure_slow_output(Case& prepared);
-/// Fills `other_BNHE`: LibTorch's kernel for plumb's own implementations, plumb's fused one for LibTorch's forms. Returns whether it is there.
+/// Fills `other_BNHE`: LibTorch's kernel for plumb's own implementations, plumb's fused one for LibTorch's forms. Returns whether it is
+/// there.
 bool ensure_other_output(Case& prepared, const std::string& implementation);
 
 }  // namespace plumb::families::attention

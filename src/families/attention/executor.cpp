@@ -34,9 +34,12 @@ class KernelExecutor final : public Executor {
         : implementation_(implementation), isa_(isa), problem_(problem), out_(output_size(problem.shape)) {}
 
     void forward() override {
-        // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one store.
-        if (isa_) kernels::set_isa(*isa_);
-        else kernels::reset_isa();
+        // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one
+        // store.
+        if (isa_)
+            kernels::set_isa(*isa_);
+        else
+            kernels::reset_isa();
         implementation_.run(problem_, out_);
     }
     void copy_output(std::span<float> out_BNHE) const override { std::copy(out_.begin(), out_.end(), out_BNHE.begin()); }
@@ -53,7 +56,8 @@ class KernelExecutor final : public Executor {
 
 class PeerExecutor final : public Executor {
   public:
-    PeerExecutor(const std::string& name, const Problem& problem) : peer_(nn::make_attention_peer(name, problem)), threads_(problem.threads) {}
+    PeerExecutor(const std::string& name, const Problem& problem)
+        : peer_(nn::make_attention_peer(name, problem)), threads_(problem.threads) {}
 
     void forward() override {
         static int current_threads = 0;
@@ -83,7 +87,9 @@ std::vector<std::string> implementation_names() {
     return names;
 }
 
-bool is_plumbs_own(const std::string& name) { return own_implementation(name) != nullptr; }
+bool is_plumbs_own(const std::string& name) {
+    return own_implementation(name) != nullptr;
+}
 
 std::unique_ptr<Executor> make_executor(const std::string& name, const std::string& isa, const Problem& problem) {
     const Implementation* own = own_implementation(name);

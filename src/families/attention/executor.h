@@ -18,7 +18,8 @@ class Executor {
     virtual void copy_output(std::span<float> out_BNHE) const = 0;
 };
 
-/// Every implementation that `impl=` takes: LibTorch's forms first (also when built without it: they then answer with the reason), then plumb's.
+/// Every implementation that `impl=` takes: LibTorch's forms first (also when built without it: they then answer with the reason), then
+/// plumb's.
 std::vector<std::string> implementation_names();
 bool is_plumbs_own(const std::string& name);
 /// Throws Error{unsupported} with the reason. `isa` is "best" or a name of kernels/isa.h; LibTorch's forms ignore it.

@@ -11,7 +11,9 @@ namespace {
 class AttentionFamily final : public lab::Family {
   public:
     std::string name() const override { return "attention"; }
-    std::string summary() const override { return "attention from a loop over queries to a fused kernel: time, share of peak, error against fp64"; }
+    std::string summary() const override {
+        return "attention from a loop over queries to a fused kernel: time, share of peak, error against fp64";
+    }
     int version() const override { return 1; }
     const lab::Schema& schema() const override { return attention::schema(); }
     const std::vector<lab::Metric>& metrics() const override { return attention::metrics(); }
@@ -23,6 +25,8 @@ class AttentionFamily final : public lab::Family {
 
 }  // namespace
 
-std::shared_ptr<const lab::Family> make_family() { return std::make_shared<AttentionFamily>(); }
+std::shared_ptr<const lab::Family> make_family() {
+    return std::make_shared<AttentionFamily>();
+}
 
 }  // namespace plumb::families::attention

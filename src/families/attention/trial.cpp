@@ -61,8 +61,8 @@ Request read_request(const lab::Settings& settings, std::uint64_t seed) {
 
 AttentionTrial::AttentionTrial(Request request) : request_(std::move(request)) {
     const ka::Shape& shape = request_.cases.shape;
-    const double operations = 2.0 * static_cast<double>(shape.batch * shape.heads) * static_cast<double>(shape.queries) * static_cast<double>(shape.keys) *
-                              static_cast<double>(shape.head_dim + shape.value_dim);
+    const double operations = 2.0 * static_cast<double>(shape.batch * shape.heads) * static_cast<double>(shape.queries) *
+                              static_cast<double>(shape.keys) * static_cast<double>(shape.head_dim + shape.value_dim);
     if (operations > largest_problem_operations) {
         throw base::Error(base::ErrorKind::unsupported, "a problem of " + std::to_string(operations) + " operations would run for hours",
                           "choose fewer heads, records, queries or keys");
@@ -88,7 +88,8 @@ std::vector<lab::Check> AttentionTrial::verify() {
         Bound& bound = index < timed_.size() ? timed_[index] : fresh;
         const ka::Shape& shape = bound.prepared->inputs.shape;
         // NaN where the implementation writes nothing, so that a forgotten output cannot pass.
-        std::vector<float> out(static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.value_dim), std::numeric_limits<float>::quiet_NaN());
+        std::vector<float> out(static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.value_dim),
+                               std::numeric_limits<float>::quiet_NaN());
         bound.executor->forward();
         bound.executor->copy_output(out);
         verdicts.add(*bound.prepared, std::move(out));

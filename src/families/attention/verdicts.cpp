@@ -64,11 +64,12 @@ void Verdicts::clear_hidden_rows(const Case& prepared, std::vector<float>& out_B
 }
 
 void Verdicts::check_accuracy(const Case& prepared, const std::vector<float>& out_BNHE) {
-    const auto accuracy =
-        kernels::attention::measure_accuracy(prepared.checked_problem, prepared.reference_BSHE, prepared.plain_BSHE, prepared.checked_part(out_BNHE));
+    const auto accuracy = kernels::attention::measure_accuracy(prepared.checked_problem, prepared.reference_BSHE, prepared.plain_BSHE,
+                                                               prepared.checked_part(out_BNHE));
     const bool meaningless = !std::isfinite(accuracy.bound);
-    accuracy_.take(meaningless ? std::numeric_limits<double>::quiet_NaN() : accuracy.max_error, accuracy.bound,
-                   meaningless ? "the plain fp32 form overflowed on these inputs: nothing to measure against" : "try " + std::to_string(tries_));
+    accuracy_.take(
+        meaningless ? std::numeric_limits<double>::quiet_NaN() : accuracy.max_error, accuracy.bound,
+        meaningless ? "the plain fp32 form overflowed on these inputs: nothing to measure against" : "try " + std::to_string(tries_));
     max_error_ = std::max(max_error_, accuracy.max_error);
     const double yardstick = std::max(accuracy.plain_max_error, accuracy.single_rounding);
     if (yardstick > 0) error_ratio_ = std::max(error_ratio_, accuracy.max_error / yardstick);
@@ -77,13 +78,15 @@ void Verdicts::check_accuracy(const Case& prepared, const std::vector<float>& ou
 }
 
 void Verdicts::check_against_slow_form(Case& prepared, const std::vector<float>& out_BNHE) {
-    // allclose divides by the expected value: it suits outputs of one sign, as the notebook's, and rejects right answers that cancel to nothing.
+    // allclose divides by the expected value: it suits outputs of one sign, as the notebook's, and rejects right answers that cancel to
+    // nothing.
     if (!positive_inputs_ || implementation_ == "loop" || !ensure_slow_output(prepared)) return;
     std::vector<float> slow = prepared.slow_BNHE;
     for (float& value : slow) {
         if (std::isnan(value)) value = 0.0f;  // rows without a visible key, judged by clear_hidden_rows
     }
-    const lab::Check compared = lab::compare_allclose("allclose to the loop", "slow form", out_BNHE, slow, relative_tolerance, absolute_tolerance);
+    const lab::Check compared =
+        lab::compare_allclose("allclose to the loop", "slow form", out_BNHE, slow, relative_tolerance, absolute_tolerance);
     slow_.take(compared.measured, compared.bound, compared.note);
 }
 
@@ -95,7 +98,8 @@ void Verdicts::check_against_other(Case& prepared, const std::vector<float>& out
     for (std::size_t query = 0; query < prepared.hidden_BN.size(); ++query) {
         if (prepared.hidden_BN[query]) continue;
         const std::size_t row = static_cast<std::size_t>(prepared.inputs.shape.heads * prepared.inputs.shape.value_dim);
-        for (std::size_t i = query * row; i < (query + 1) * row; ++i) largest = std::max(largest, distance(out_BNHE[i], prepared.other_BNHE[i]));
+        for (std::size_t i = query * row; i < (query + 1) * row; ++i)
+            largest = std::max(largest, distance(out_BNHE[i], prepared.other_BNHE[i]));
     }
     // Each of the two may be off by the rule's bound, so they may differ by twice that.
     other_.take(largest, 2 * accuracy_.bound, "try " + std::to_string(tries_));
@@ -103,20 +107,22 @@ void Verdicts::check_against_other(Case& prepared, const std::vector<float>& out
 }
 
 std::vector<lab::Check> Verdicts::checks() const {
-    const std::string of_queries = checked_queries_ == all_queries_
-                                       ? "all queries"
-                                       : std::to_string(checked_queries_) + " of " + std::to_string(all_queries_) + " queries of every head";
+    const std::string of_queries = checked_queries_ == all_queries_ ? "all queries"
+                                                                    : std::to_string(checked_queries_) + " of " +
+                                                                          std::to_string(all_queries_) + " queries of every head";
     const std::string over_tries = tries_ == 1 ? "1 input" : std::to_string(tries_) + " inputs";
     std::vector<lab::Check> checks;
-    checks.push_back(lab::at_most("accuracy rule", "fp64 attention, " + of_queries + ", " + over_tries, "largest error, at most twice the plain fp32 form's",
-                                  accuracy_.measured, accuracy_.bound, "", accuracy_.note));
+    checks.push_back(lab::at_most("accuracy rule", "fp64 attention, " + of_queries + ", " + over_tries,
+                                  "largest error, at most twice the plain fp32 form's", accuracy_.measured, accuracy_.bound, "",
+                                  accuracy_.note));
     if (slow_.tries > 0) {
-        checks.push_back(lab::at_most("allclose to the loop", "slow form, whole output, " + over_tries, "largest |difference| / (1e-8 + 1e-5 |expected|)",
-                                      slow_.measured, slow_.bound, "", slow_.note));
+        checks.push_back(lab::at_most("allclose to the loop", "slow form, whole output, " + over_tries,
+                                      "largest |difference| / (1e-8 + 1e-5 |expected|)", slow_.measured, slow_.bound, "", slow_.note));
     }
     if (other_.tries > 0) {
-        checks.push_back(lab::at_most("agreement with " + other_name_, "whole output, " + over_tries, "largest difference, at most twice the rule's bound",
-                                      other_.measured, other_.bound, "", other_.note));
+        checks.push_back(lab::at_most("agreement with " + other_name_, "whole output, " + over_tries,
+                                      "largest difference, at most twice the rule's bound", other_.measured, other_.bound, "",
+                                      other_.note));
     }
     if (hidden_rows_ > 0) {
         checks.push_back(lab::at_most("rows without a visible key", "zeros by definition", "rows that are neither zeros nor LibTorch's NaN",

@@ -22,11 +22,12 @@ std::string text(const View& view) {
     return text(sizes);
 }
 
-void require_equal(const char* what, std::int64_t a_size, std::int64_t b_size, const char* a_name, const View& a, const char* b_name, const View& b) {
+void require_equal(const char* what, std::int64_t a_size, std::int64_t b_size, const char* a_name, const View& a, const char* b_name,
+                   const View& b) {
     if (a_size == b_size) return;
     throw base::Error(base::ErrorKind::usage,
-                      std::string(a_name) + " is " + text(a) + " and " + b_name + " is " + text(b) + ": " + what + " differ, " + std::to_string(a_size) + " and " +
-                          std::to_string(b_size),
+                      std::string(a_name) + " is " + text(a) + " and " + b_name + " is " + text(b) + ": " + what + " differ, " +
+                          std::to_string(a_size) + " and " + std::to_string(b_size),
                       "shapes are batch x rows x heads x columns");
 }
 
@@ -35,9 +36,10 @@ void require_mask_fits(const Mask& mask, std::span<const std::int64_t> mask_size
     if (mask.kind == MaskKind::boolean) wanted = {q.batch, q.rows, k.rows};
     if (mask.kind == MaskKind::key_padding) wanted = {q.batch, k.rows};
     if (std::equal(wanted.begin(), wanted.end(), mask_sizes.begin(), mask_sizes.end())) return;
-    throw base::Error(base::ErrorKind::usage,
-                      "the mask is " + text(mask_sizes) + ", but queries of " + text(q) + " and keys of " + text(k) + " take one of " + text(wanted),
-                      "a boolean mask is batch x queries x keys, key padding is batch x keys, other masks have no array");
+    throw base::Error(
+        base::ErrorKind::usage,
+        "the mask is " + text(mask_sizes) + ", but queries of " + text(q) + " and keys of " + text(k) + " take one of " + text(wanted),
+        "a boolean mask is batch x queries x keys, key padding is batch x keys, other masks have no array");
 }
 
 }  // namespace
@@ -46,8 +48,8 @@ View view_bnhd(const float* data, std::int64_t batch, std::int64_t rows, std::in
     return {data, batch, rows, heads, columns, strides_bnhd(rows, heads, columns)};
 }
 
-Problem bind(const View& q_BNHD, const View& k_BMHD, const View& v_BMHE, const Mask& mask, std::span<const std::int64_t> mask_sizes, float scale,
-             int threads) {
+Problem bind(const View& q_BNHD, const View& k_BMHD, const View& v_BMHE, const Mask& mask, std::span<const std::int64_t> mask_sizes,
+             float scale, int threads) {
     require_equal("batches", q_BNHD.batch, k_BMHD.batch, "q", q_BNHD, "k", k_BMHD);
     require_equal("heads", q_BNHD.heads, k_BMHD.heads, "q", q_BNHD, "k", k_BMHD);
     require_equal("head dimensions", q_BNHD.columns, k_BMHD.columns, "q", q_BNHD, "k", k_BMHD);

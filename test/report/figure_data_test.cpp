@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/figure_data.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "report/made_up_study.h"
+
+namespace plumb::report {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::MadeUpStudy;
+
+TEST(FigureData, OfRatiosIsPairedAndFindsTheTrueRatio) {
+    MadeUpStudy study;
+    study.measure_noise(0.02, 0.04);
+    const FigureData data = figure_data(study.store, study.view, 0, study.figure(0, "speedup"));
+    int compared = 0;
+    for (const FigureRow& row : data.rows) {
+        EXPECT_NE(row.colour, "loop") << "the baseline has no bar";
+        if (row.y) {
+            ASSERT_TRUE(row.judgement);
+            EXPECT_TRUE(row.judgement->paired);
+            EXPECT_LE(*row.low, *row.y);
+            EXPECT_GE(*row.high, *row.y);
+            EXPECT_NEAR(*row.y / testing::speed_of(row.colour), 1, 0.01);
+            ++compared;
+        }
+    }
+    EXPECT_EQ(compared, 12);
+}
+
+TEST(FigureData, KeepsPointsWithoutANumberAndSaysWhy) {
+    const MadeUpStudy study;
+    const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));
+    std::set<std::string> reasons;
+    for (const FigureRow& row : data.rows) {
+        EXPECT_EQ(row.y.has_value(), row.status == "done");
+        if (!row.y) {
+            reasons.insert(row.status + ": " + row.reason);
+        }
+    }
+    EXPECT_EQ(reasons.size(), 3u);
+    EXPECT_TRUE(reasons.contains("timeout: no end after 5 s"));
+    EXPECT_EQ(data.rows.size(), 54u);
+}
+
+TEST(FigureData, BlamesTheBaselineWhereItHasNoNumber) {
+    MadeUpStudy study;
+    lab::Record& loop = *study.row(0, {{"stage", std::string("heads")}, {"impl", std::string("loop")}}).record;
+    loop.status = lab::Status::failed;
+    loop.reason = "ran out of memory";
+    const FigureData data = figure_data(study.store, study.view, 0, study.figure(0, "speedup"));
+    for (const FigureRow& row : data.rows) {
+        if (row.column == "stage: heads") {
+            EXPECT_FALSE(row.y);
+            EXPECT_THAT(row.reason, HasSubstr("impl=loop"));
+            EXPECT_THAT(row.reason, HasSubstr("ran out of memory"));
+        }
+    }
+}
+
+TEST(FigureData, SaysSoWhenTheBaselineIsNoValueOfTheStudy) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(0, "speedup");
+    figure.relative->baseline = "nobody";
+    const FigureData data = figure_data(study.store, study.view, 0, figure);
+    EXPECT_FALSE(data.has_numbers());
+    for (const FigureRow& row : data.rows) {
+        EXPECT_FALSE(row.reason.empty());
+    }
+}
+
+TEST(FigureData, GivesEveryPointAPlaceOfItsOwn) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.facet_column.clear();  // mask varies, but the figure does not say where it goes
+    const FigureData data = figure_data(study.store, study.view, 1, figure);
+    std::set<std::string> places;
+    for (const FigureRow& row : data.rows) {
+        EXPECT_TRUE(places.insert(row.x + "|" + row.colour + "|" + row.column + "|" + row.row).second) << row.x << " " << row.colour;
+    }
+    EXPECT_THAT(data.columns, ElementsAre("mask: none", "mask: causal"));
+}
+
+TEST(FigureData, NamesTheOddOneInItsCategoryRatherThanMakingAnEmptyGrid) {
+    const MadeUpStudy study;
+    const FigureData data = figure_data(study.store, study.view, 0, study.figure(0, "speedup"));
+    EXPECT_TRUE(data.row_facets.empty());
+    EXPECT_EQ(data.xs.back(), "fused, value_dim 20");
+}
+
+TEST(FigureData, FindsPublishedValuesByTheirSettings) {
+    const MadeUpStudy study;
+    const FigureData data = figure_data(study.store, study.view, 0, study.figure(0, "speedup"));
+    for (const FigureRow& row : data.rows) {
+        EXPECT_EQ(row.published.has_value(), row.colour == "broadcast");
+        if (row.published && row.column == "stage: batch") {
+            EXPECT_EQ(*row.published, 51.3);
+            EXPECT_EQ(row.published_source, "the notebook");
+        }
+    }
+}
+
+TEST(FigureData, TakesTheMedianOfTheReference) {
+    const MadeUpStudy study;
+    const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));
+    ASSERT_TRUE(data.reference);
+    EXPECT_EQ(*data.reference, 136);
+    EXPECT_EQ(data.reference_text, "measured peak 136 GFLOP/s");
+}
+
+TEST(FigureData, DrawsOnlyPointsThatTheFigureAsksFor) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.where = {{"mask", std::string("none")}, {"impl", std::string("sdpa")}};
+    const FigureData data = figure_data(study.store, study.view, 1, figure);
+    EXPECT_EQ(data.rows.size(), 9u);
+    EXPECT_THAT(data.colours, ElementsAre("sdpa"));
+    EXPECT_TRUE(data.columns.empty()) << "one facet needs no header";
+}
+
+TEST(FigureData, SetsRepeatsApart) {
+    MadeUpStudy study;
+    const lab::Settings wanted{{"mask", std::string("none")}, {"impl", std::string("fused")}, {"keys", std::int64_t{64}}};
+    lab::ViewRow again = study.row(1, wanted);
+    again.point.repeat = 1;
+    study.view.rows.push_back(again);
+    const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));
+    EXPECT_TRUE(data.has_repeats);
+    EXPECT_TRUE(std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.repeat == 1; }));
+}
+
+TEST(FigureTable, HasTheDrawnNumbersAndTheReasons) {
+    const MadeUpStudy study;
+    const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));
+    const Table table = figure_table(data);
+    ASSERT_EQ(table.rows.size(), data.rows.size());
+    for (const auto& row : table.rows) {
+        ASSERT_EQ(row.size(), table.columns.size());
+    }
+    const std::string csv = to_csv(table);
+    EXPECT_THAT(csv, HasSubstr("impl,mask,keys,rate_GFLOPps,rate_low_GFLOPps,rate_high_GFLOPps,status,check,reason,run\r\n"));
+    EXPECT_THAT(csv, HasSubstr("no end after 5 s"));
+}
+
+}  // namespace
+}  // namespace plumb::report
