@@ -106,7 +106,7 @@ AnswerCard ratio_card(const lab::Store& store, const lab::StudyView& view, const
             }
             const lab::Judgement judgement = lab::compare_records(store, *baseline->record, *candidate->record, *metric);
             card.headline = times_text(judgement.ratio.value);
-            card.detail = fmt::format("95 % interval {} · {}", interval_text(judgement.ratio.low, judgement.ratio.high, ""),
+            card.detail = fmt::format("95 % interval {} · {}", ratio_interval(judgement.ratio.low, judgement.ratio.high),
                                       judgement.paired ? "measured interleaved" : "not interleaved");
             card.verdict = lab::name(judgement.verdict);
             return card;

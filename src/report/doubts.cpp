@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "base/units.h"
+#include "lab/compare.h"
 #include "lab/noise.h"
 #include "report/answers.h"
 #include "report/words.h"
@@ -120,6 +122,26 @@ void add_verdicts(Found& found, std::span<const FigureData> figures) {
     }
 }
 
+/// Many comparisons find something by chance alone; a reader should know how often.
+void add_chance(Found& found, std::span<const FigureData> figures) {
+    constexpr std::size_t many = 20;
+    std::size_t judged = 0;
+    std::size_t claims = 0;
+    for (const FigureData& figure : figures) {
+        for (const FigureRow& row : figure.rows) {
+            judged += row.judgement ? 1 : 0;
+            claims +=
+                row.judgement && (row.judgement->verdict == lab::Verdict::faster || row.judgement->verdict == lab::Verdict::slower) ? 1 : 0;
+        }
+    }
+    if (judged >= many) {
+        found.push_back(
+            {Tone::plain,
+             fmt::format("{} of {} ratios are called faster or slower; were all code equal, chance alone would give at most {}.", claims,
+                         judged, base::format_number(lab::expected_false_verdicts(judged), 2))});
+    }
+}
+
 void add_time_caps(Found& found, const lab::StudyView& view) {
     std::size_t timings = 0;
     std::size_t capped = 0;
@@ -173,6 +195,7 @@ std::vector<Doubt> doubts(const lab::Store& store, const lab::StudyView& view, s
     add_mistrusted(found, view);
     add_noise_floor(found, store, view);
     add_verdicts(found, figures);
+    add_chance(found, figures);
     add_time_caps(found, view);
     add_origins(found, view);
     // Gravest first; within a tone the order above stays.

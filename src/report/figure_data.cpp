@@ -410,7 +410,8 @@ Table figure_table(const FigureData& data) {
         cells.push_back(row.low ? number(*row.low) : empty_cell());
         cells.push_back(row.high ? number(*row.high) : empty_cell());
         if (interval) {
-            cells.push_back(row.y ? text_cell(cell_interval(*row.low, *row.high, unit)) : empty_cell());
+            cells.push_back(row.y ? text_cell(ratio ? ratio_interval(*row.low, *row.high) : cell_interval(*row.low, *row.high, unit))
+                                  : empty_cell());
         }
         if (published) {
             cells.push_back(row.published ? number(*row.published) : empty_cell());

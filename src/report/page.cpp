@@ -40,7 +40,7 @@ std::string notes(bool can_draw) {
 }  // namespace
 
 std::string page(const lab::Store& store, std::span<const lab::StudyView> views, const PageOptions& options) {
-    const std::string_view drawing_script = options.draw_with.empty() ? vega_bundle() : options.draw_with;
+    const std::string_view drawing_script = options.draw_with ? *options.draw_with : vega_bundle();
     const Palette palette(views);
     const bool alone = views.size() == 1;
     std::vector<SectionLink> links;

@@ -3,6 +3,7 @@
 // It loads nothing from anywhere, reads without scripts, prints, and follows light and dark. The order of a study's sections:
 // page_study.cpp.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 
@@ -11,8 +12,8 @@
 namespace plumb::report {
 
 struct PageOptions {
-    std::string command;         ///< the line that makes this page again: "plumb report demo"
-    std::string_view draw_with;  ///< the script that draws figures; empty: vega_bundle()
+    std::string command;                        ///< the line that makes this page again: "plumb report demo"
+    std::optional<std::string_view> draw_with;  ///< another script than vega_bundle(); empty text: none, figures then say how to get one
 };
 
 /// Text from the store is escaped: no name, reason or title can become markup.

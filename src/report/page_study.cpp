@@ -269,8 +269,8 @@ std::string built_with(const lab::Record& record) {
     std::string text = record.host.value("compiler", std::string());
     if (const auto libraries = record.host.find("libraries"); libraries != record.host.end() && libraries->is_object()) {
         for (const auto& [name, version] : libraries->items()) {
-            text +=
-                fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version.is_string() ? version.get<std::string>() : version.dump());
+            const std::string words = version.is_string() ? version.get<std::string>() : version.dump();
+            text += fmt::format("{}{}", text.empty() ? "" : ", ", words.starts_with(name) ? words : name + " " + words);
         }
     }
     return text;

@@ -63,9 +63,15 @@ const lab::MetricValue* metric_of(const lab::ViewRow* row, const std::string& na
     return row->record && row->record->status == lab::Status::done ? row->record->metric(name) : nullptr;
 }
 
-void add_metric(Table& table, const std::vector<const lab::ViewRow*>& rows, const lab::Metric& metric) {
+/// No other shown metric has this one's unit: on a narrow terminal "GFLOP/s" can stand for "throughput (GFLOP/s)".
+bool unit_names(const lab::Metric& metric, const std::vector<lab::Metric>& shown) {
+    return std::ranges::count(shown, metric.unit, &lab::Metric::unit) == 1;
+}
+
+void add_metric(Table& table, const std::vector<const lab::ViewRow*>& rows, const lab::Metric& metric, bool unit_tells) {
     const auto column = [&](const std::string& name, const std::string& title, Audience audience) {
-        return Column{name_with_unit(name, metric.unit), title_with_unit(title, metric.unit), Content::number, audience};
+        const std::string whole = title_with_unit(title, metric.unit);
+        return Column{name_with_unit(name, metric.unit), whole, Content::number, audience, unit_tells && whole != title ? metric.unit : ""};
     };
     const bool recorded = std::ranges::any_of(rows, [&](const lab::ViewRow* row) { return metric_of(row, metric.name) != nullptr; });
     const auto number = [&](double lab::MetricValue::*member) {
@@ -83,12 +89,16 @@ void add_metric(Table& table, const std::vector<const lab::ViewRow*>& rows, cons
     add_column(table, column(metric.name + "_low", "low", Audience::programs), rows, number(&lab::MetricValue::low));
     add_column(table, column(metric.name + "_high", "high", Audience::programs), rows, number(&lab::MetricValue::high));
     if (spread) {
-        add_column(
-            table, {metric.name + "_interval", "95 % interval", Content::number, Audience::people}, rows, [&](const lab::ViewRow* row) {
-                const lab::MetricValue* value = metric_of(row, metric.name);
-                return value == nullptr || value->low == value->high ? empty_cell()
-                                                                     : text_cell(cell_interval(value->low, value->high, metric.unit));
-            });
+        add_column(table, {metric.name + "_interval", "95 % interval", Content::number, Audience::people, "±"}, rows,
+                   [&](const lab::ViewRow* row) {
+                       const lab::MetricValue* value = metric_of(row, metric.name);
+                       if (value == nullptr || value->low == value->high) {
+                           return empty_cell();
+                       }
+                       Cell cell = text_cell(cell_interval(value->low, value->high, metric.unit));
+                       cell.brief = half_width_text(value->value, value->low, value->high);
+                       return cell;
+                   });
     }
 }
 
@@ -162,8 +172,14 @@ void add_judgement(Table& table, const std::vector<lab::ComparisonRow>& rows) {
     add_column(table, {"ratio", "ratio", Content::number}, rows, number(&base::Interval::value));
     add_column(table, {"ratio_low", "low", Content::number, Audience::programs}, rows, number(&base::Interval::low));
     add_column(table, {"ratio_high", "high", Content::number, Audience::programs}, rows, number(&base::Interval::high));
-    add_column(table, {"interval", "95 % interval", Content::number, Audience::people}, rows, [](const lab::ComparisonRow& row) {
-        return row.judgement ? text_cell(interval_text(row.judgement->ratio.low, row.judgement->ratio.high, "")) : empty_cell();
+    add_column(table, {"interval", "95 % interval", Content::number, Audience::people, "±"}, rows, [](const lab::ComparisonRow& row) {
+        if (!row.judgement) {
+            return empty_cell();
+        }
+        const base::Interval& ratio = row.judgement->ratio;
+        Cell cell = text_cell(ratio_interval(ratio.low, ratio.high));
+        cell.brief = half_width_text(ratio.value, ratio.low, ratio.high);
+        return cell;
     });
     add_column(table, {"verdict", "verdict", Content::status}, rows, [](const lab::ComparisonRow& row) {
         return row.judgement ? status_cell(std::string(lab::name(row.judgement->verdict))) : empty_cell();
@@ -221,8 +237,9 @@ Table experiment_table(const lab::StudyView& view, std::size_t experiment) {
     }
     add_repeat(table, rows);
     add_status(table, rows);
-    for (const lab::Metric& metric : shown_metrics(declared)) {
-        add_metric(table, rows, metric);
+    const std::vector<lab::Metric> shown = shown_metrics(declared);
+    for (const lab::Metric& metric : shown) {
+        add_metric(table, rows, metric, unit_names(metric, shown));
     }
     add_reason_and_run(table, rows);
     return table;
@@ -265,7 +282,7 @@ Table all_points_table(const lab::StudyView& view) {
     });
     add_status(table, rows);
     for (const lab::Metric& metric : metrics) {
-        add_metric(table, rows, metric);
+        add_metric(table, rows, metric, unit_names(metric, metrics));
     }
     add_reason_and_run(table, rows);
     return table;

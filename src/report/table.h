@@ -32,6 +32,7 @@ struct Column {
     std::string title;  ///< for people: "time"
     Content content = Content::text;
     Audience audience = Audience::everyone;
+    std::string brief_title = {};  ///< "±" of a "95 % interval": the column may be shown in its brief form; empty: it has none
     Align align() const { return content == Content::number ? Align::right : Align::left; }
 };
 
@@ -39,6 +40,7 @@ struct Cell {
     std::string text;
     nlohmann::json raw;  ///< null: empty
     Tone tone = Tone::plain;
+    std::string brief = {};  ///< for a narrow terminal, in columns that have a brief title
 };
 
 Cell text_cell(std::string text);
@@ -60,8 +62,9 @@ struct ConsoleStyle {
     bool colour = false;
 };
 
-/// Aligned by display width. Prose wraps in its column, or moves below its row when the terminal is too narrow; other text is cut only when
-/// it must be, numbers and codes never: the line is then longer than the terminal. Control characters are shown, not sent.
+/// Aligned by display width. On a narrow terminal columns take their brief forms; prose wraps in its column, or moves below its row when
+/// the terminal is too narrow; other text is cut only when it must be, numbers and codes never: the line is then longer than the terminal.
+/// Control characters are shown, not sent.
 std::string to_console(const Table& table, const ConsoleStyle& style);
 std::string to_markdown(const Table& table);
 std::string to_csv(const Table& table);

@@ -148,6 +148,7 @@ struct Slot {
     std::size_t column;
     int width;
     bool below = false;
+    bool brief = false;
 };
 
 int total_width(const std::vector<Slot>& slots) {
@@ -158,11 +159,30 @@ int total_width(const std::vector<Slot>& slots) {
     return std::max(0, total - column_gap);
 }
 
+const std::string& text_of(const Slot& slot, const std::vector<Cell>& row) {
+    const Cell& cell = row[slot.column];
+    return slot.brief && !cell.brief.empty() ? cell.brief : cell.text;
+}
+
+const std::string& title_of(const Slot& slot, const Table& table) {
+    const Column& column = table.columns[slot.column];
+    return slot.brief ? column.brief_title : column.title;
+}
+
+int needed_width(const Slot& slot, const Table& table) {
+    int width = display_width(title_of(slot, table));
+    for (const auto& row : table.rows) {
+        width = std::max(width, display_width(visible(text_of(slot, row))));
+    }
+    return width;
+}
+
 bool may_stand_below(const Column& column) {
     return column.content == Content::prose || column.content == Content::command;
 }
 
-/// Prose gives way first, then moves below its row, then plain text is cut: numbers, codes and status words keep their width.
+/// Prose gives way first, then moves below its row, then columns take their brief forms, then plain text is cut: numbers, codes and status
+/// words keep their width.
 void fit(std::vector<Slot>& slots, const Table& table, int terminal) {
     if (terminal <= 0) {
         return;
@@ -175,6 +195,12 @@ void fit(std::vector<Slot>& slots, const Table& table, int terminal) {
             } else {
                 slot.below = true;
             }
+        }
+    }
+    for (auto slot = slots.rbegin(); slot != slots.rend() && total_width(slots) > terminal; ++slot) {
+        if (!table.columns[slot->column].brief_title.empty()) {
+            slot->brief = true;
+            slot->width = needed_width(*slot, table);
         }
     }
     while (total_width(slots) > terminal) {
@@ -201,7 +227,7 @@ std::string row_text(const std::vector<Slot>& slots, const Table& table, const s
     std::vector<std::vector<std::string>> lines;
     std::size_t height = 1;
     for (const Slot& slot : slots) {
-        const std::string text = visible(row[slot.column].text);
+        const std::string text = visible(text_of(slot, row));
         const Content content = table.columns[slot.column].content;
         if (slot.below) {
             lines.emplace_back();
@@ -257,14 +283,13 @@ std::string to_console(const Table& table, const ConsoleStyle& style) {
         if (column.audience == Audience::programs) {
             continue;
         }
-        int width = display_width(column.title);
-        bool anything = !may_stand_below(column);  // a column of reasons is left out where nothing has one
-        for (const auto& row : table.rows) {
-            width = std::max(width, display_width(visible(row[i].text)));
-            anything = anything || (!row[i].raw.is_null() && !row[i].text.empty());
-        }
+        // A column of reasons is left out where nothing has one.
+        const bool anything = !may_stand_below(column) || std::ranges::any_of(table.rows, [&](const auto& row) {
+            return !row[i].raw.is_null() && !row[i].text.empty();
+        });
         if (anything) {
-            slots.push_back({i, width});
+            slots.push_back({i, 0});
+            slots.back().width = needed_width(slots.back(), table);
         }
     }
     fit(slots, table, style.width);
@@ -273,7 +298,8 @@ std::string to_console(const Table& table, const ConsoleStyle& style) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (!slots[i].below) {
             const Column& column = table.columns[slots[i].column];
-            const std::string title = column.content == Content::text ? cut(column.title, slots[i].width) : column.title;
+            const std::string& whole = title_of(slots[i], table);
+            const std::string title = column.content == Content::text ? cut(whole, slots[i].width) : whole;
             text += (text.empty() ? "" : std::string(column_gap, ' ')) + padded(title, slots[i].width, column.align(), Tone::plain, false);
         }
     }

@@ -70,7 +70,7 @@ json datum_of(const FigureData& data, const FigureRow& row) {
         datum["high"] = *row.high;
         datum["value"] = data.figure.relative ? times_text(*row.y) : quantity_text(*row.y, unit);
         if (*row.low != *row.high) {
-            datum["interval"] = interval_text(*row.low, *row.high, unit);
+            datum["interval"] = data.figure.relative ? ratio_interval(*row.low, *row.high) : interval_text(*row.low, *row.high, unit);
         }
     } else {
         datum["y"] = nullptr;

@@ -8,9 +8,22 @@
 #include <cmath>
 #include <limits>
 
+#include "base/statistics.h"
 #include "base/units.h"
 
 namespace plumb::report {
+namespace {
+
+/// Significant digits with the zeros kept: 1.2 is as exact as 1.37 beside it.
+std::string fixed_digits(double value, int digits) {
+    if (!std::isfinite(value) || value == 0 || std::abs(value) < 1e-3 || std::abs(value) >= 1e6) {
+        return base::format_number(value, digits);
+    }
+    const int before_point = static_cast<int>(std::floor(std::log10(std::abs(value)))) + 1;
+    return fmt::format("{:.{}f}", value, std::max(0, digits - before_point));
+}
+
+}  // namespace
 
 std::string quantity_text(double value, std::string_view unit) {
     return std::isnan(value) ? std::string("–") : base::format_quantity(value, unit);
@@ -45,7 +58,19 @@ std::string cell_interval(double low, double high, std::string_view unit) {
 }
 
 std::string times_text(double ratio) {
-    return std::isnan(ratio) ? std::string("–") : base::format_number(ratio, 3) + "×";
+    return std::isnan(ratio) ? std::string("–") : fixed_digits(ratio, 3) + "×";
+}
+
+std::string ratio_interval(double low, double high) {
+    int digits = 3;
+    while (digits < 6 && low != high && fixed_digits(low, digits) == fixed_digits(high, digits)) {
+        ++digits;
+    }
+    return fmt::format("{} – {}", fixed_digits(low, digits), fixed_digits(high, digits));
+}
+
+std::string half_width_text(double value, double low, double high) {
+    return fmt::format("±{} %", base::format_number(100 * base::Interval{value, low, high}.relative_half_width(), 2));
 }
 
 std::string name_with_unit(std::string_view name, std::string_view unit) {

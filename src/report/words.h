@@ -19,8 +19,12 @@ std::string cell_text(double value, std::string_view unit);
 std::string cell_interval(double low, double high, std::string_view unit);
 /// "497 – 528 GFLOP/s": the unit once where both ends share it.
 std::string interval_text(double low, double high, std::string_view unit);
-/// "1.57×"
+/// "1.57×", "210×": three digits.
 std::string times_text(double ratio);
+/// "1.52 – 1.61"; with as many digits as it takes to tell the ends apart.
+std::string ratio_interval(double low, double high);
+/// "±3.3 %": half of the interval relative to the value.
+std::string half_width_text(double value, double low, double high);
 /// Column name of raw values: "time" in "s" is "time_s", "throughput" in "GB/s" is "throughput_GBps"; no unit, no suffix.
 std::string name_with_unit(std::string_view name, std::string_view unit);
 /// "3 points", "1 point"

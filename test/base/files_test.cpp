@@ -3,9 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -16,6 +17,12 @@ namespace plumb::base {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::string with_digits_as_nines(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char letter) { return std::isdigit(letter) != 0; }, '9');
+    return text;
+}
 
 class Files : public ::testing::Test {
   protected:
@@ -60,8 +67,8 @@ TEST_F(Files, NamesTheFileThatCannotBeReadOrWritten) {
 }
 
 TEST(Time, StampsSortAsTheyPass) {
-    EXPECT_TRUE(std::regex_match(utc_timestamp(), std::regex("\\d{8}T\\d{6}\\.\\d{3}Z")));
-    EXPECT_TRUE(std::regex_match(utc_iso8601(), std::regex("\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z")));
+    EXPECT_EQ(with_digits_as_nines(utc_timestamp()), "99999999T999999.999Z");
+    EXPECT_EQ(with_digits_as_nines(utc_iso8601()), "9999-99-99T99:99:99Z");
     const std::string earlier = utc_timestamp();
     EXPECT_LE(earlier, utc_timestamp());
 }

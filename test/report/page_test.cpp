@@ -173,8 +173,11 @@ TEST(Page, StaysUnderAMegabyteWithFiveHundredPoints) {
 
 TEST(Page, SaysWhatIsMissingWhenFiguresCannotBeDrawn) {
     const MadeUpStudy study;
-    // A lone space counts as a script: only an empty one falls back to the built-in bundle, which may or may not be there.
-    EXPECT_THAT(page_of(study), Not(HasSubstr("deps/setup")));
+    const std::string html = page(study.store, std::vector<lab::StudyView>{study.view}, {"plumb report demo", ""});
+    EXPECT_THAT(html, HasSubstr("Figures are not drawn"));
+    EXPECT_THAT(html, HasSubstr("deps/setup"));
+    EXPECT_THAT(html, HasSubstr("<table id=\"ladder-speedup-table\">"));
+    EXPECT_THAT(page_of(study), Not(HasSubstr("Figures are not drawn")));
 }
 
 TEST(Page, OfAStudyThatHasNotRunShowsItsPlan) {

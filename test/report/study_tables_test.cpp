@@ -65,6 +65,15 @@ TEST(ExperimentTable, GivesAReasonForEveryRowWithoutANumber) {
     }
 }
 
+TEST(ExperimentTable, KeepsNamesAndUnitsOnANarrowTerminal) {
+    const MadeUpStudy study;
+    const std::string text = to_console(experiment_table(study.view, 1), {76, false});
+    EXPECT_THAT(text, HasSubstr("GFLOP/s"));
+    EXPECT_THAT(text, HasSubstr("einsum"));
+    EXPECT_THAT(text, HasSubstr("±"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("…")));
+}
+
 TEST(ExperimentTable, MarksMistrustedChecks) {
     const MadeUpStudy study;
     const Table table = experiment_table(study.view, 0);
@@ -188,6 +197,15 @@ TEST(Words, GiveTheUnitOfAnIntervalOnceWhereBothEndsShareIt) {
     EXPECT_EQ(interval_text(497, 528, "GFLOP/s"), "497 – 528 GFLOP/s");
     EXPECT_EQ(interval_text(0.0009, 0.0011, "s"), "900 us – 1.10 ms");
     EXPECT_EQ(interval_text(1.52, 1.61, ""), "1.52 – 1.61");
+}
+
+TEST(Words, GiveRatiosEnoughDigitsToTellTheEndsApart) {
+    EXPECT_EQ(times_text(1.2), "1.20×");
+    EXPECT_EQ(times_text(209.7), "210×");
+    EXPECT_EQ(ratio_interval(1.2, 1.369), "1.20 – 1.37");
+    EXPECT_EQ(ratio_interval(209.6, 210.4), "209.6 – 210.4");
+    EXPECT_EQ(ratio_interval(1, 1), "1.00 – 1.00");
+    EXPECT_EQ(half_width_text(100, 97, 103), "±3 %");
 }
 
 TEST(Words, MatchNumbersOfEitherType) {

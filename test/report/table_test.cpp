@@ -77,6 +77,16 @@ TEST(ConsoleTable, KeepsCommandsOnOneLine) {
     EXPECT_THAT(to_console(table, {40, false}), testing::HasSubstr(command));
 }
 
+TEST(ConsoleTable, TakesTheBriefFormBeforeItCutsAName) {
+    Table table{"t", {{"impl", "implementation"}, {"i", "95 % interval", Content::number, Audience::people, "±"}}, {}};
+    Cell interval = text_cell("0.982 – 1.013 ms");
+    interval.brief = "±1.5 %";
+    table.rows.push_back({text_cell("einsum-direct"), interval});
+    EXPECT_THAT(to_console(table, {60, false}), testing::HasSubstr("einsum-direct   0.982 – 1.013 ms"));
+    EXPECT_THAT(to_console(table, {24, false}), testing::HasSubstr("einsum-direct   ±1.5 %"));
+    EXPECT_THAT(to_console(table, {24, false}), testing::Not(testing::HasSubstr("95 %")));
+}
+
 TEST(DisplayWidth, CountsColumnsNotBytes) {
     EXPECT_EQ(display_width("abc"), 3);
     EXPECT_EQ(display_width("–×µ"), 3);
