@@ -118,7 +118,7 @@ std::string inline_svg(std::string_view svg, std::string_view label) {
             skipping = closing && name == skipping ? std::string_view() : skipping;
         } else if (listed(kept_tags, name)) {
             cleaned += closing ? fmt::format("</{}>", name) : cleaned_tag(name, inside.substr(name_end), label);
-        } else if (!closing && name != "a" && inside.back() != '/') {
+        } else if (!closing && name != "a" && (inside.empty() || inside.back() != '/')) {
             skipping = name;  // titles, scripts, styles: their text goes with them; links are opened up
         }
     }
