@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The commands a person types; each line that starts with a target and `##` is its help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check bench noise asan tsan format clean
+.PHONY: help demo test build check bench noise asan tsan fuzz format clean
 
 PLUMB := build/plumb
 RUNS := $(or $(PLUMB_RUNS),runs)
@@ -45,6 +45,11 @@ tsan: ## the same under the thread sanitizer; OpenMP regions run on one thread, 
 	deps/setup
 	$(call build_preset,tsan)
 	ctest --preset tsan -j $(JOBS)
+
+fuzz: ## libFuzzer on plumb's own decoders, FUZZ_SECONDS each (60)
+	deps/setup fuzz
+	$(call build_preset,fuzz)
+	tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 format: ## clang-format on every C++ file
 	tools/format.sh

@@ -16,8 +16,8 @@ namespace plumb::app {
 namespace {
 
 using AddVerb = void (*)(CLI::App&, Session&);
-constexpr AddVerb verb_table[] = {add_list,   add_plan,   add_run,    add_show,   add_compare,
-                                  add_report, add_figure, add_export, add_doctor, add_data};
+constexpr AddVerb verb_table[] = {add_list,   add_plan,   add_run,    add_show,   add_compare, add_report,
+                                  add_figure, add_export, add_import, add_doctor, add_data};
 
 constexpr const char* tour =
     R"(plumb measures neural-network compute and reports no number whose output was not checked.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "families/compression/counters.h"
 #include "kernels/isa.h"
 #include "lab/host.h"
 #include "lab/noise.h"
@@ -87,6 +88,9 @@ report::Table examine(const Session& session) {
     const bool bundle = !report::vega_bundle().empty();
     add_row(table, "charts in pages", bundle ? "present" : "missing", bundle ? "vega is built in" : "pages have tables only",
             bundle ? "" : "deps/setup, then make build");
+    const std::string no_counters = families::compression::why_no_counters();
+    add_row(table, "counters", no_counters.empty() ? "present" : "missing", no_counters.empty() ? "instructions and cycles" : no_counters,
+            "");
     const bool dot = program_exists("dot");
     add_row(table, "drawings", dot ? "present" : "missing", dot ? "Graphviz" : "no program dot", dot ? "" : "deps/setup");
     const auto store = session.store();

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// list: what there is. Families and studies by default; the parameters, metrics and figures of one family; devices; data sets.
+// list: what there is. Families and studies by default; the parameters, metrics and figures of one family; codecs; kernels; devices; data
+// sets.
 #include <iostream>
 #include <memory>
 
-#include "app/data_sets.h"
 #include "app/verbs.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "kernels/attention/implementations.h"
+#include "kernels/codec/codec.h"
+#include "lab/data_sets.h"
 #include "lab/host.h"
 #include "report/words.h"
 
@@ -34,9 +37,14 @@ Table studies_table(const Session& session) {
                  {"file", "file", Content::code}},
                 {}};
     for (const auto& file : study_files()) {
-        const lab::Study study = lab::read_study(file, session.families);
-        table.rows.push_back({text_cell(study.name), text_cell(std::to_string(study.experiments.size())), text_cell(study.title),
-                              text_cell(file.lexically_proximate(std::filesystem::current_path()).string())});
+        const report::Cell place = text_cell(file.lexically_proximate(std::filesystem::current_path()).string());
+        try {
+            const lab::Study study = lab::read_study(file, session.families);
+            table.rows.push_back(
+                {text_cell(study.name), text_cell(std::to_string(study.experiments.size())), text_cell(study.title), place});
+        } catch (const base::Error& error) {  // one study that cannot be read hides no other
+            table.rows.push_back({text_cell(file.stem().string()), text_cell("0"), text_cell(error.what()), place});
+        }
     }
     return table;
 }
@@ -100,11 +108,52 @@ Table devices_table() {
     return table;
 }
 
+/// "1 to 22, default 3"; "i8 … u64" for a typed codec; both, or nothing.
+std::string options_of(const kernels::codec::Codec& codec) {
+    std::vector<std::string> options;
+    if (codec.levels) {
+        options.push_back("level " + std::to_string(codec.levels->low) + " to " + std::to_string(codec.levels->high) + ", default " +
+                          std::to_string(codec.levels->normal));
+    }
+    if (!codec.elements.empty()) options.push_back("element, default " + std::string(kernels::codec::name(*codec.normal_element)));
+    if (codec.cascaded) options.emplace_back("rle, delta, bitpack");
+    return base::join(options, "; ");
+}
+
+Table codecs_table() {
+    Table table{"codecs",
+                {{"codec", "codec", Content::code},
+                 {"state", "state", Content::status},
+                 {"library", "library"},
+                 {"format", "format"},
+                 {"options", "options", Content::prose},
+                 {"summary", "what it is", Content::prose}},
+                {}};
+    for (const kernels::codec::Codec& codec : kernels::codec::codecs()) {
+        const bool here = codec.missing.empty();
+        table.rows.push_back({text_cell(codec.name), report::status_cell(here ? "present" : "missing"), text_cell(codec.library),
+                              text_cell(codec.format), text_cell(options_of(codec)), text_cell(here ? codec.summary : codec.missing)});
+    }
+    return table;
+}
+
+Table kernels_table() {
+    Table table{
+        "kernels",
+        {{"kernel", "kernel", Content::code}, {"isa", "depends on isa", Content::status}, {"summary", "what it is", Content::prose}},
+        {}};
+    for (const auto& entry : kernels::attention::implementations()) {
+        table.rows.push_back({text_cell("attention " + std::string(entry.name)), text_cell(entry.uses_isa ? "yes" : "no"),
+                              text_cell(std::string(entry.description))});
+    }
+    return table;
+}
+
 Table data_table() {
     Table table{"data sets",
                 {{"data", "data set", Content::code}, {"state", "state", Content::status}, {"summary", "what it is", Content::prose}},
                 {}};
-    for (const DataSet& set : data_sets())
+    for (const lab::DataSet& set : lab::data_sets())
         table.rows.push_back({text_cell(set.name), report::status_cell(set.state()), text_cell(set.summary)});
     return table;
 }
@@ -117,20 +166,24 @@ void add_list(CLI::App& app, Session& session) {
         OutputForm form;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("list", "families, studies, devices, data sets; what one family lets you vary");
-    verb->add_option("what", options->what, "families, studies, devices, data, or the name of a family; nothing: families and studies");
+    CLI::App* verb = app.add_subcommand("list", "families, studies, codecs, kernels, devices, data sets; what one family lets you vary");
+    verb->add_option("what", options->what,
+                     "families, studies, codecs, kernels, devices, data, or the name of a family; nothing: families and studies");
     add_output_form(*verb, options->form);
     verb->callback([options, &session] {
         const std::string& what = options->what;
         std::vector<Table> tables;
         if (what.empty() || what == "families") tables.push_back(families_table(session));
         if (what.empty() || what == "studies") tables.push_back(studies_table(session));
+        if (what == "codecs") tables.push_back(codecs_table());
+        if (what == "kernels") tables.push_back(kernels_table());
         if (what == "devices") tables.push_back(devices_table());
         if (what == "data") tables.push_back(data_table());
         if (tables.empty()) {
-            std::vector<std::string> names = {"families", "studies", "devices", "data"};
+            std::vector<std::string> names;
             for (const auto& family : session.families) names.push_back(family->name());
-            if (std::find(names.begin() + 4, names.end(), what) == names.end()) {
+            if (std::find(names.begin(), names.end(), what) == names.end()) {
+                names.insert(names.end(), {"families", "studies", "codecs", "kernels", "devices", "data"});
                 throw base::Error(base::ErrorKind::usage, "nothing to list called '" + what + "'", base::suggest(what, names));
             }
             const lab::Family& family = lab::family_named(session.families, what);

@@ -17,6 +17,7 @@ void add_compare(CLI::App& app, Session& session);
 void add_report(CLI::App& app, Session& session);
 void add_figure(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
+void add_import(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 void add_data(CLI::App& app, Session& session);
 

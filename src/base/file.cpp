@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
+#include <memory>
 
 #include "base/error.h"
 
@@ -59,6 +61,30 @@ std::string read_file(const std::filesystem::path& path) {
         throw Error(ErrorKind::missing, "cannot read " + path.string(), "check that the file exists and is readable");
     }
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string read_unpacked(const std::filesystem::path& path) {
+    std::string packed = read_file(path);
+    static constexpr std::string_view magic("\x28\xb5\x2f\xfd", 4);
+    if (!packed.starts_with(magic)) return packed;
+    const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+    std::string content;
+    ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+    std::size_t pending = 0;
+    for (bool more = true; more;) {
+        const std::size_t filled = content.size();
+        content.resize(filled + (std::size_t{1} << 20) + filled / 2);
+        ZSTD_outBuffer out{content.data(), content.size(), filled};
+        pending = ZSTD_decompressStream(context.get(), &out, &in);
+        if (ZSTD_isError(pending)) {
+            throw Error(ErrorKind::failed, path.string() + " is damaged: " + ZSTD_getErrorName(pending), "fetch the file anew");
+        }
+        // A full output may hide bytes that the decoder still holds.
+        more = in.pos < in.size || out.pos == out.size;
+        content.resize(out.pos);
+    }
+    if (pending != 0) throw Error(ErrorKind::failed, path.string() + " is damaged: it ends within a frame", "fetch the file anew");
+    return content;
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {

@@ -9,6 +9,9 @@ namespace plumb::base {
 
 /// Throws Error{missing} naming the path.
 std::string read_file(const std::filesystem::path& path);
+/// The same, unpacked where the content is Zstandard frames (RFC 8878, told by the magic number). Throws Error{failed} where those are
+/// damaged.
+std::string read_unpacked(const std::filesystem::path& path);
 /// Writes and fsyncs in place: for files inside a folder that counts only once it is sealed. Throws Error{failed} with the system's reason.
 void write_file(const std::filesystem::path& path, std::string_view content);
 /// Temporary name in the same folder, fsync, rename, fsync of the folder: readers see the old file or the new one, never a part.

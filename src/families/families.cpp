@@ -2,12 +2,14 @@
 #include "families/families.h"
 
 #include "families/attention/family.h"
+#include "families/compression/family.h"
 
 namespace plumb::families {
 
 lab::Families all() {
     return {
         attention::make_family(),
+        compression::make_family(),
     };
 }
 

@@ -23,6 +23,9 @@ class Family {
     virtual const Schema& schema() const = 0;
     virtual const std::vector<Metric>& metrics() const = 0;
     virtual const std::vector<Figure>& figures() const = 0;
+    /// Settings that mean the same become the same ("8 chunks of 64 KiB" and "chunks of 8 KiB"), so that they are one point. Throws missing
+    /// where that takes data that is not here.
+    virtual Settings resolve(Settings settings) const { return settings; }
     /// Digests of the files that a point reads; empty for generated inputs. Throws missing with how to get the data.
     virtual std::map<std::string, std::string> inputs(const Settings& settings) const {
         (void)settings;

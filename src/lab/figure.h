@@ -10,7 +10,8 @@
 
 namespace plumb::lab {
 
-enum class Mark { bars, lines, points, drawing };
+/// front: points, and a line through those that no other point of the cell beats in both x and y.
+enum class Mark { bars, lines, points, front, drawing };
 enum class Scale { linear, log2, log10 };
 enum class ShareAxis { all, row, none };
 

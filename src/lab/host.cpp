@@ -142,7 +142,12 @@ std::string machine_id() {
     return lasting_facts()["machine"];
 }
 
+bool is_foreign(const json& host) {
+    return host.is_object() && host.contains("imported");
+}
+
 std::string summarize_host(const json& host) {
+    if (is_foreign(host)) return host.value("cpu", std::string("unknown device")) + ", imported";
     const auto sets = host.value("isa", std::vector<std::string>{});
     const auto has = [&](const char* flag) { return std::find(sets.begin(), sets.end(), flag) != sets.end(); };
     std::string width = has("avx512f")  ? "AVX-512"

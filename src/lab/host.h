@@ -15,6 +15,8 @@ nlohmann::json collect_host();
 void add_library(const std::string& name, const std::string& version);
 /// Identity for the noise floor: 8 hex digits over CPU model, instruction sets, cores and memory in GiB; no host name.
 std::string machine_id();
+/// Whether these facts came with results that were measured elsewhere (foreign.h).
+bool is_foreign(const nlohmann::json& host);
 /// "Xeon, 2 cores, AVX-512, 24 GiB"
 std::string summarize_host(const nlohmann::json& host);
 

@@ -55,6 +55,16 @@ bool is_excluded(const Experiment& experiment, const Settings& settings) {
     });
 }
 
+// What needs data that is not here stays as it was given: the point becomes a row that says so.
+Settings resolved(const Family& family, Settings settings) {
+    try {
+        return family.resolve(settings);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::missing) throw;
+        return settings;
+    }
+}
+
 // The complete settings of each point of one repeat, without duplicates, in order.
 std::vector<Settings> settings_of(const Experiment& experiment, const Family& family) {
     std::vector<Settings> kept;
@@ -62,6 +72,7 @@ std::vector<Settings> settings_of(const Experiment& experiment, const Family& fa
     for (const Settings& given : combinations(experiment)) {
         Settings settings = family.schema().complete(given);
         if (is_excluded(experiment, settings)) continue;
+        settings = resolved(family, std::move(settings));
         if (seen.insert(to_json(settings).dump()).second) kept.push_back(std::move(settings));
     }
     if (kept.empty()) {

@@ -238,9 +238,9 @@ std::vector<Record> Store::records(const std::string& study, std::vector<std::st
     return records;
 }
 
-std::map<std::string, Record> Store::latest(const std::string& study) const {
+std::map<std::string, Record> Store::latest(const std::string& study, std::vector<std::string>* damaged) const {
     std::map<std::string, Record> latest;
-    for (Record& record : records(study)) {
+    for (Record& record : records(study, damaged)) {
         const std::string hash = record.point.hash();
         const auto [place, inserted] = latest.try_emplace(hash, record);
         if (!inserted && &better(place->second, record) == &record) place->second = std::move(record);

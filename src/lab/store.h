@@ -60,8 +60,8 @@ class Store {
 
     /// Every sealed run of a study in order of time; damaged or torn ones are left out and named in `damaged` if given.
     std::vector<Record> records(const std::string& study, std::vector<std::string>* damaged = nullptr) const;
-    /// The run that counts for each point hash: the latest that was not interrupted, else the latest. Key: point hash.
-    std::map<std::string, Record> latest(const std::string& study) const;
+    /// The run that counts for each point hash: the latest that was not interrupted, else the latest. Key: point hash. `damaged` as above.
+    std::map<std::string, Record> latest(const std::string& study, std::vector<std::string>* damaged = nullptr) const;
     /// The run that counts for one point, read from its folders alone: what another process sealed a moment ago is seen.
     std::optional<Record> latest_of(const std::string& study, const std::string& hash) const;
     /// One run by folder name, unique prefix of it, or point hash prefix, in any study. Throws missing or usage (ambiguous) with

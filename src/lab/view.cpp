@@ -64,10 +64,7 @@ StudyView load_view(const Store& store, const std::string& study) {
     view.command = declaration.at("command");
     view.answers = read_list<Answer>(declaration.at("answers"), answer_from_json);
 
-    std::vector<std::string> damaged;
-    store.records(study, &damaged);
-    view.damaged = damaged;
-    const std::map<std::string, Record> latest = store.latest(study);
+    const std::map<std::string, Record> latest = store.latest(study, &view.damaged);
     for (const json& stored : declaration.at("experiments")) {
         ViewExperiment experiment;
         experiment.name = stored.at("name");

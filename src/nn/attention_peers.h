@@ -30,7 +30,7 @@ std::string why_not(const std::string& name, const kernels::attention::Problem& 
 std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const kernels::attention::Problem& problem);
 /// Threads that LibTorch uses for calls from this thread from now on. Throws usage below 1.
 void set_torch_threads(int threads);
-/// "LibTorch 2.15.0"; empty when built without it.
+/// "2.15.0"; empty when built without it.
 std::string torch_version();
 
 }  // namespace plumb::nn

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "lab/compare.h"
+#include "lab/host.h"
 #include "lab/noise.h"
 #include "report/answers.h"
 #include "report/words.h"
@@ -58,7 +59,7 @@ void add_missing_numbers(Found& found, const lab::StudyView& view) {
 void add_noise_floor(Found& found, const lab::Store& store, const lab::StudyView& view) {
     std::set<std::string> machines;
     for (const lab::ViewRow& row : view.rows) {
-        if (row.record) {
+        if (row.record && !lab::is_foreign(row.record->host)) {
             machines.insert(row.record->host.is_object() ? row.record->host.value("machine", std::string()) : std::string());
         }
     }

@@ -89,7 +89,7 @@ std::string key_of_collision(const lab::ViewExperiment& experiment, const Rows& 
     return {};
 }
 
-Layout lay_out(const lab::ViewExperiment& experiment, const Rows& rows, const lab::Figure& figure) {
+Layout place_keys(const lab::ViewExperiment& experiment, const Rows& rows, const lab::Figure& figure) {
     Layout layout;
     const auto several = [&](const std::string& key) { return !key.empty() && distinct(experiment, rows, key).size() > 1; };
     if (several(figure.facet_column)) {
@@ -112,6 +112,15 @@ Layout lay_out(const lab::ViewExperiment& experiment, const Rows& rows, const la
         }
         const bool fits_beside = layout.column_keys.empty() && distinct(experiment, rows, key).size() <= most_columns;
         (fits_beside ? layout.column_keys : layout.row_keys).push_back(key);
+    }
+    return layout;
+}
+
+Layout lay_out(const lab::ViewExperiment& experiment, const Rows& rows, const lab::Figure& figure) {
+    Layout layout = place_keys(experiment, rows, figure);
+    // One column of many rows: side by side they are easier to compare, and the page is shorter.
+    if (layout.column_keys.empty() && figure.share_y != lab::ShareAxis::row) {
+        std::swap(layout.column_keys, layout.row_keys);
     }
     return layout;
 }
@@ -302,6 +311,27 @@ void order_by_choices(const lab::ViewExperiment& experiment, const std::string& 
     std::ranges::stable_sort(categories, [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
 }
 
+/// 1 where more is better, -1 where less is. What is neither counts as better the larger it is.
+double direction_of(const lab::ViewExperiment& experiment, const std::string& name) {
+    const lab::Metric* metric = metric_named(experiment, name);
+    return metric != nullptr && metric->better == lab::Metric::Better::lower ? -1 : 1;
+}
+
+void find_front(FigureData& data, const lab::ViewExperiment& experiment) {
+    const double x_sign = direction_of(experiment, data.figure.x);
+    const double y_sign = direction_of(experiment, data.figure.y);
+    const auto beats = [&](const FigureRow& a, const FigureRow& b) {
+        const double x = x_sign * (*a.x_number - *b.x_number), y = y_sign * (*a.y - *b.y);
+        return x >= 0 && y >= 0 && (x > 0 || y > 0);
+    };
+    const auto placed = [](const FigureRow& row) { return row.x_number && row.y; };
+    for (FigureRow& row : data.rows) {
+        row.on_front = placed(row) && std::ranges::none_of(data.rows, [&](const FigureRow& other) {
+                           return placed(other) && other.column == row.column && other.row == row.row && beats(other, row);
+                       });
+    }
+}
+
 }  // namespace
 
 bool FigureData::has_numbers() const {
@@ -354,6 +384,9 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
     order_by_choices(experiment, figure.colour, data.colours);
     if (!figure.reference.empty()) {
         set_reference(data, experiment, rows);
+    }
+    if (figure.mark == lab::Mark::front) {
+        find_front(data, experiment);
     }
     return data;
 }

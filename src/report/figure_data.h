@@ -28,6 +28,7 @@ struct FigureRow {
     std::string check;   ///< worst check: "passed", "mistrusted", "failed" or empty
     std::string reason;  ///< why there is no y
     std::string run;
+    bool on_front = false;                    ///< of Mark::front: no other point of its cell is better in both x and y
     std::optional<lab::Judgement> judgement;  ///< of relative figures
     std::optional<double> published;
     std::string published_source;

@@ -89,7 +89,10 @@ Tone tone_of(std::string_view status) {
         std::string_view word;
         Tone tone;
     };
-    static constexpr std::array<Row, 14> tones{{{"done", Tone::good},
+    static constexpr std::array<Row, 17> tones{{{"done", Tone::good},
+                                                {"present", Tone::good},
+                                                {"quiet", Tone::good},
+                                                {"busy", Tone::doubtful},
                                                 {"passed", Tone::good},
                                                 {"faster", Tone::good},
                                                 {"failed", Tone::bad},

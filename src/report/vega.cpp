@@ -63,6 +63,9 @@ json datum_of(const FigureData& data, const FigureRow& row) {
     if (data.has_repeats) {
         datum["repeat"] = row.repeat;
     }
+    if (row.on_front) {
+        datum["front"] = true;
+    }
     if (row.y && (!log_y || *row.y > 0)) {
         const std::string unit = data.figure.relative ? "" : data.y_unit;
         datum["y"] = *row.y;
@@ -124,9 +127,13 @@ struct Extent {
     bool empty() const { return low > high; }
 };
 
-Extent y_extent(const FigureData& data, bool positive_only) {
+/// Of all rows, or of those in one row of facets.
+Extent y_extent(const FigureData& data, bool positive_only, const std::string* facet_row) {
     Extent extent;
     for (const FigureRow& row : data.rows) {
+        if (facet_row != nullptr && row.row != *facet_row) {
+            continue;
+        }
         extent.add(row.y, positive_only);
         extent.add(row.low, positive_only);
         extent.add(row.high, positive_only);
@@ -189,15 +196,16 @@ json x_channel(const FigureData& data, int width) {
     return channel;
 }
 
-json y_channel(const FigureData& data, Cell2D& cell) {
+/// `facet_row`: the row of facets that has an axis of its own; null where all share one or none does.
+json y_channel(const FigureData& data, Cell2D& cell, const std::string* facet_row) {
     const bool log = logarithmic(data.figure.y_scale);
     const std::string unit = data.figure.relative ? "" : data.y_unit;
     json channel{{"field", "y"}, {"type", "quantitative"}, {"axis", number_axis(data.y_title, unit)}};
-    const Extent extent = y_extent(data, log);
+    const Extent extent = y_extent(data, log, facet_row);
     const bool bars = data.figure.mark == lab::Mark::bars;
     if (log) {
         // Cells with axes of their own let Vega find each domain; bars then need a common foot all the same.
-        make_logarithmic(channel, extent, data.figure.y_scale, data.figure.share_y == lab::ShareAxis::all || bars);
+        make_logarithmic(channel, extent, data.figure.y_scale, data.figure.share_y != lab::ShareAxis::none || bars);
         if (bars && !extent.empty()) {
             cell.floor = log_range(extent.low, extent.high, data.figure.y_scale).low;
         }
@@ -288,7 +296,7 @@ Cell2D cell_of(const FigureData& data, const Palette& palette, Theme theme, std:
     cell.height = data.row_facets.size() > 2 ? 150 : data.row_facets.size() > 1 ? 190 : columns > 1 ? 240 : 290;
     cell.ink = theme == Theme::page ? "currentColor" : "#1b1f24";
     cell.x = x_channel(data, cell.width);
-    cell.y = y_channel(data, cell);
+    cell.y = y_channel(data, cell, nullptr);
     cell.colour = look_channel(data, palette, &Look::colour);
     cell.shape = data.figure.mark == lab::Mark::bars ? json(nullptr) : look_channel(data, palette, &Look::shape);
     const bool grouped = data.figure.mark == lab::Mark::bars && data.colours.size() > 1 && data.figure.colour != data.figure.x;
@@ -312,6 +320,9 @@ void add_view(json& spec, const FigureData& data, const Palette& palette, Theme 
     const std::size_t side_by_side = wraps ? (data.columns.size() % 3 == 0 ? 3 : wrap_at) : data.columns.size();
     Cell2D cell = cell_of(data, palette, theme, side_by_side);
     const auto inner_of = [&](const std::string* row) {
+        if (row != nullptr) {
+            cell.y = y_channel(data, cell, row);
+        }
         set_layers(cell, data, notes, row);
         return json{{"width", cell.width}, {"height", cell.height}, {"layer", layers_of(data, cell)}};
     };

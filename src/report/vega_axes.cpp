@@ -74,6 +74,9 @@ std::string label_expression(const std::string& unit) {
                "datum.value >= 1024 && datum.value % 1024 == 0 ? datum.value / 1024 + ' KiB' : "
                "replace(format(datum.value, '~s'), regexp('([a-zA-Z]?)$'), ' $1') + 'B'";
     }
+    if (unit == "B/s") {
+        return "replace(format(datum.value, '~s'), regexp('([a-zA-Z]?)$'), ' $1') + 'B/s'";
+    }
     if (unit == "share") {
         return "format(datum.value * 100, '.4~r') + ' %'";
     }

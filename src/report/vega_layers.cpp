@@ -137,6 +137,13 @@ void add_points(json& layers, const FigureData& data, const Cell2D& cell) {
     }
 }
 
+/// Steps, since between two points of the front only what the one further on gives is to be had.
+void add_front(json& layers, const Cell2D& cell) {
+    const json mark{{"type", "line"}, {"interpolate", "step-before"}, {"strokeWidth", 1.5}, {"color", cell.ink}, {"opacity", 0.55},
+                    {"aria", false}};
+    layers.push_back(layer("datum.front === true", mark, {{"x", cell.x}, {"y", cell.y}}));
+}
+
 /// A cell in which nothing has a number says why in its middle.
 json cell_note(const Cell2D& cell) {
     return layer("isValid(datum.note)",
@@ -175,6 +182,10 @@ json layers_of(const FigureData& data, const Cell2D& cell) {
             add_lines(layers, data, cell);
             break;
         case lab::Mark::points:
+            add_points(layers, data, cell);
+            break;
+        case lab::Mark::front:
+            add_front(layers, cell);
             add_points(layers, data, cell);
             break;
         case lab::Mark::drawing:

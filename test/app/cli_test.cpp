@@ -70,6 +70,8 @@ TEST_F(CommandLine, ListsFamiliesStudiesAndWhatAFamilyTakes) {
     EXPECT_THAT(place.shell("plumb list").out, AllOf(HasSubstr("attention"), HasSubstr("demo")));
     EXPECT_THAT(place.shell("plumb list attention").out, AllOf(HasSubstr("impl"), HasSubstr("sdpa"), HasSubstr("share_of_peak")));
     EXPECT_THAT(place.shell("plumb list devices").out, HasSubstr("cpu"));
+    EXPECT_THAT(place.shell("plumb list kernels").out, HasSubstr("attention fused"));
+    EXPECT_THAT(place.shell("plumb list codecs").out, AllOf(HasSubstr("memcpy"), HasSubstr("zstd"), HasSubstr("level")));
     const auto wrong = place.shell("plumb list attentoin");
     EXPECT_EQ(wrong.exit_code, 2);
     EXPECT_THAT(wrong.err, HasSubstr("did you mean 'attention'"));

@@ -2,11 +2,9 @@
 #include "app/program.h"
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <stdexcept>
 
 #include "base/file.h"
 
@@ -14,29 +12,18 @@ namespace plumb::test {
 
 namespace fs = std::filesystem;
 
-Workplace::Workplace() {
-    std::string pattern = (fs::temp_directory_path() / "plumb-app-XXXXXX").string();
-    if (!::mkdtemp(pattern.data())) throw std::runtime_error("cannot make a temporary folder");
-    path_ = pattern;
-}
-
-Workplace::~Workplace() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
-
 Outcome Workplace::shell(const std::string& line) const {
     const fs::path program(PLUMB_PROGRAM);
-    std::ofstream(path_ / ".line.sh") << "unset PLUMB_RUNS PLUMB_ISA NO_COLOR FORCE_COLOR\nPATH=" << program.parent_path().string()
-                                      << ":$PATH\n"
-                                      << line << "\n";
-    const std::string command = "cd " + path_.string() + " && sh .line.sh > .out 2> .err < /dev/null";
+    std::ofstream(path() / ".line.sh") << "unset PLUMB_RUNS PLUMB_ISA NO_COLOR FORCE_COLOR\nPATH=" << program.parent_path().string()
+                                       << ":$PATH\n"
+                                       << line << "\n";
+    const std::string command = "cd " + path().string() + " && sh .line.sh > .out 2> .err < /dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, read(".out"), read(".err")};
 }
 
 std::string Workplace::read(const std::string& file) const {
-    return base::read_file(path_ / file);
+    return base::read_file(path() / file);
 }
 
 }  // namespace plumb::test

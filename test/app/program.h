@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "temporary_folder.h"
+
 namespace plumb::test {
 
 struct Outcome {
@@ -14,18 +16,13 @@ struct Outcome {
 
 class Workplace {
   public:
-    Workplace();
-    ~Workplace();
-    Workplace(const Workplace&) = delete;
-    Workplace& operator=(const Workplace&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
+    const std::filesystem::path& path() const { return folder_.path(); }
     /// A shell line in this folder with `plumb` on the PATH, results in ./runs, no terminal.
     Outcome shell(const std::string& line) const;
     std::string read(const std::string& file) const;
 
   private:
-    std::filesystem::path path_;
+    TemporaryFolder folder_;
 };
 
 }  // namespace plumb::test

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "lab/noise.h"
 #include "lab/probe_family.h"
+#include "temporary_folder.h"
 
 namespace plumb::lab {
 namespace {

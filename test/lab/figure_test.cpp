@@ -77,7 +77,7 @@ TEST(FigureJson, KeepsTheAbsenceOfABaseline) {
 }
 
 TEST(FigureJson, EveryWordIsReadBack) {
-    for (const Mark mark : {Mark::bars, Mark::lines, Mark::points, Mark::drawing}) {
+    for (const Mark mark : {Mark::bars, Mark::lines, Mark::points, Mark::front, Mark::drawing}) {
         for (const Scale scale : {Scale::linear, Scale::log2, Scale::log10}) {
             for (const ShareAxis share : {ShareAxis::all, ShareAxis::row, ShareAxis::none}) {
                 Figure figure;

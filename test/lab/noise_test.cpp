@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "lab/probe_family.h"
+#include "temporary_folder.h"
 
 namespace plumb::lab {
 namespace {

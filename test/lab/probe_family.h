@@ -20,17 +20,4 @@ lab::Study probe_study(const std::string& name, std::int64_t count);
 lab::Study probe_study(const std::string& name, const std::vector<std::string>& behaviours);
 lab::Study steps_study(const std::string& name, std::int64_t steps);
 
-/// A folder that is empty at first and removed at the end.
-class TemporaryFolder {
-  public:
-    TemporaryFolder();
-    ~TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
-
 }  // namespace plumb::test

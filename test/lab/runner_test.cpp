@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "lab/probe_family.h"
 #include "lab/view.h"
+#include "temporary_folder.h"
 
 namespace plumb {
 namespace {

@@ -12,6 +12,7 @@
 #include "lab/record.h"
 #include "lab/runner.h"
 #include "lab/view.h"
+#include "temporary_folder.h"
 
 namespace plumb {
 namespace {

@@ -15,6 +15,7 @@
 #include "lab/probe_family.h"
 #include "lab/store.h"
 #include "lab/sweep_process.h"
+#include "temporary_folder.h"
 
 namespace plumb {
 namespace {

@@ -15,9 +15,9 @@
 namespace plumb::report {
 namespace {
 
+using test::TemporaryFolder;
 using ::testing::HasSubstr;
 using testing::MadeUpStudy;
-using testing::TemporaryFolder;
 
 template <typename Action>
 base::Error error_of(const Action& action) {

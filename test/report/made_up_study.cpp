@@ -2,7 +2,6 @@
 #include "report/made_up_study.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -173,22 +172,6 @@ lab::Figure drawing_figure() {
 }
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-    // Sealing waits for the disk; memory does not keep it waiting.
-    const fs::path memory = "/dev/shm";
-    const fs::path parent = ::access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
-    std::string pattern = (parent / "plumb-report-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) {
-        throw std::runtime_error("no temporary folder");
-    }
-    path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
 
 double speed_of(const std::string& impl) {
     return std::map<std::string, double>{{"loop", 1}, {"broadcast", 24}, {"einsum", 22}, {"sdpa", 60}, {"fused", 210}}.at(impl);

@@ -2,34 +2,21 @@
 // A made-up study in a temporary store, with known ratios and one point of every fate: done, mistrusted, failed, unsupported, timed out,
 // not run.
 #pragma once
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "lab/noise.h"
 #include "lab/view.h"
+#include "temporary_folder.h"
 
 namespace plumb::report::testing {
-
-/// A folder that goes with the test.
-class TemporaryFolder {
-  public:
-    TemporaryFolder();
-    ~TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 /// Time of an implementation relative to the loop; the ladder's samples are made with exactly these ratios, 3 % of shared and 0.4 % of own
 /// noise.
 double speed_of(const std::string& impl);
 
 struct MadeUpStudy {
-    TemporaryFolder folder;
+    test::TemporaryFolder folder;
     lab::Store store{folder.path()};
     lab::StudyView view;
 

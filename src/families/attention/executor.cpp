@@ -56,20 +56,13 @@ class KernelExecutor final : public Executor {
 
 class PeerExecutor final : public Executor {
   public:
-    PeerExecutor(const std::string& name, const Problem& problem)
-        : peer_(nn::make_attention_peer(name, problem)), threads_(problem.threads) {}
+    PeerExecutor(const std::string& name, const Problem& problem) : peer_(nn::make_attention_peer(name, problem)) {}
 
-    void forward() override {
-        static int current_threads = 0;
-        if (current_threads != threads_) nn::set_torch_threads(threads_);
-        current_threads = threads_;
-        peer_->forward();
-    }
+    void forward() override { peer_->forward(); }
     void copy_output(std::span<float> out_BNHE) const override { peer_->copy_output(out_BNHE); }
 
   private:
     std::unique_ptr<nn::AttentionPeer> peer_;
-    int threads_;
 };
 
 const Implementation* own_implementation(const std::string& name) {

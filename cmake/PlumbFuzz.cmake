@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# plumb_fuzz(NAME DEPS ...): test/fuzz/NAME_fuzz.cpp, one function LLVMFuzzerTestOneInput. In every build it becomes a program that goes
+# through the kept corpus, as a test; with PLUMB_FUZZ (preset fuzz, Clang) it becomes a libFuzzer program.
+function(plumb_fuzz name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  set(corpus ${CMAKE_SOURCE_DIR}/test/fuzz/corpus/${name})
+  add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/test/fuzz/${name}_fuzz.cpp)
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_DEPS} plumb_options)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers fuzz_${name})
+  if(PLUMB_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/test/fuzz/replay.cpp)
+    target_compile_options(fuzz_${name} PRIVATE ${plumb_quick_build})
+    add_test(NAME fuzz.${name}.corpus COMMAND fuzz_${name} ${corpus})
+  endif()
+endfunction()
