@@ -21,6 +21,7 @@ struct DataFile {
     std::int64_t bytes = 0;      ///< of the unpacked content
 
     bool present() const { return !path.empty(); }
+    bool operator==(const DataFile&) const = default;
 };
 
 struct DataSet {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -52,6 +53,28 @@ TEST_F(Files, ReadsBackWhatWasWrittenAndReplaced) {
     replace_file(folder / "file", "second");
     EXPECT_EQ(read_file(folder / "file"), "second");
     EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1) << "a temporary file stayed behind";
+}
+
+TEST_F(Files, UnpacksZstandardFramesAndLeavesTheRestAlone) {
+    const std::string content(3'000'000, 'x');
+    std::string packed(ZSTD_compressBound(content.size()), '\0');
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), content.data(), content.size(), 3));
+    write_file(folder / "packed", packed);
+    EXPECT_EQ(read_unpacked(folder / "packed"), content);
+    write_file(folder / "twice", packed + packed);
+    EXPECT_EQ(read_unpacked(folder / "twice"), content + content) << "frames follow each other";
+    write_file(folder / "plain", "plain text");
+    EXPECT_EQ(read_unpacked(folder / "plain"), "plain text");
+    write_file(folder / "empty", "");
+    EXPECT_EQ(read_unpacked(folder / "empty"), "");
+    for (std::size_t kept = 4; kept < packed.size(); kept += 7) {
+        write_file(folder / "cut", packed.substr(0, kept));
+        EXPECT_THROW(read_unpacked(folder / "cut"), Error) << kept << " of " << packed.size() << " bytes";
+    }
+    packed[20] = static_cast<char>(packed[20] ^ 0x40);
+    packed.resize(30);
+    write_file(folder / "broken", packed);
+    EXPECT_THROW(read_unpacked(folder / "broken"), Error);
 }
 
 TEST_F(Files, NamesTheFileThatCannotBeReadOrWritten) {

@@ -35,6 +35,25 @@ TEST(FigureData, OfRatiosIsPairedAndFindsTheTrueRatio) {
     EXPECT_EQ(compared, 12);
 }
 
+TEST(FigureData, TheFrontIsWhatNothingElseInItsCellBeatsInBoth) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.mark = lab::Mark::front;
+    figure.x = "time";  // lower is better
+    const FigureData data = figure_data(study.store, study.view, 1, figure);
+    int on_front = 0;
+    for (const FigureRow& row : data.rows) {
+        bool beaten = !row.y || !row.x_number;
+        for (const FigureRow& other : data.rows) {
+            if (beaten || !other.y || other.column != row.column || other.row != row.row) continue;
+            beaten = *other.x_number <= *row.x_number && *other.y >= *row.y && (*other.x_number < *row.x_number || *other.y > *row.y);
+        }
+        EXPECT_EQ(row.on_front, !beaten);
+        on_front += row.on_front;
+    }
+    EXPECT_GT(on_front, 0);
+}
+
 TEST(FigureData, KeepsPointsWithoutANumberAndSaysWhy) {
     const MadeUpStudy study;
     const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));

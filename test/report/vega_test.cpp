@@ -105,6 +105,39 @@ TEST(VegaSpec, FreesAxesWhenAsked) {
     EXPECT_EQ(spec["vconcat"][1].at("title").at("text"), "mask: causal");
 }
 
+TEST(VegaSpec, GivesEachRowThatHasAnAxisOfItsOwnTicksOfItsOwn) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "time");
+    figure.facet_column.clear();
+    figure.facet_row = "impl";
+    figure.colour = "mask";
+    figure.share_y = lab::ShareAxis::row;
+    const json spec = spec_of(study, 1, figure);
+    ASSERT_GT(spec.at("vconcat").size(), 1u);
+    std::set<json> domains;
+    for (const json& row : spec["vconcat"]) {
+        const json* line = layer_with(row, "line");
+        ASSERT_NE(line, nullptr);
+        const json& y = line->at("encoding").at("y");
+        EXPECT_GE(y.at("axis").at("values").size(), 2u);
+        domains.insert(y.at("scale").at("domain"));
+    }
+    EXPECT_GT(domains.size(), 1u) << "implementations of different speed have different axes";
+}
+
+TEST(VegaSpec, DrawsTheFrontAsStepsThroughItsPointsAlone) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.mark = lab::Mark::front;
+    figure.x = "time";
+    const json spec = spec_of(study, 1, figure);
+    const json* line = layer_with(spec, "line");
+    ASSERT_NE(line, nullptr);
+    EXPECT_EQ(line->at("mark").at("interpolate"), "step-before");
+    EXPECT_THAT(line->dump(), HasSubstr("datum.front"));
+    EXPECT_NE(layer_with(spec, "point"), nullptr);
+}
+
 TEST(VegaSpec, HasLogarithmicAxesWithTicksAtPowers) {
     const MadeUpStudy study;
     const json spec = spec_of(study, 1, study.figure(1, "time"));
