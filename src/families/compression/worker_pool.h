@@ -35,6 +35,7 @@ class WorkerPool {
     double wall_seconds() const { return wall_seconds_; }
 
   private:
+    void wait_for_workers();
     void serve(std::size_t worker);
     void work(std::size_t worker);
 
