@@ -82,7 +82,14 @@ void add_import(CLI::App& app, Session& session) {
     verb->callback([options, &session] {
         const std::int64_t total = options->total.empty() ? 0 : base::parse_bytes(options->total);
         std::vector<lab::ForeignRow> rows;
+        std::size_t nameless = 0;
         for (const fc::ImportedRow& row : read_rows(*options, total)) {
+            // A damaged file whose name does not tell its cell is no point of any study; it is named here and goes into the exit code.
+            if (row.status != lab::Status::done && (row.codec.empty() || row.chunk_bytes == 0)) {
+                std::cerr << "left out: " << row.source << ": " << row.reason << "\n";
+                ++nameless;
+                continue;
+            }
             rows.push_back(fc::foreign_row(row, {total, options->utilisation}));
             for (const std::string& note : rows.back().notes) {
                 if (!session.quiet) std::cerr << "note: " << row.source << ": " << note << "\n";
@@ -95,6 +102,11 @@ void add_import(CLI::App& app, Session& session) {
         target.family = "compression";
         target.argv = session.argv;
         target.derive = fc::derive;
+        if (rows.empty()) {
+            throw base::Error(base::ErrorKind::failed, "nothing to import: no row names a codec and a chunk size",
+                              "--pattern tells how file names name them");
+        }
+        if (nameless > 0) session.exit_code = base::exit_code(base::ErrorKind::failed);
         const lab::ForeignSummary summary = lab::store_foreign(session.store(), session.families, target, rows);
         if (session.quiet) return;
         std::cerr << rows.size() << " rows imported into " << target.study << ": " << summary.added << " new points, " << summary.joined

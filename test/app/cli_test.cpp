@@ -230,6 +230,37 @@ TEST_F(CommandLine, DoctorTellsWhatIsThereAndWhatIsMissing) {
     EXPECT_THAT(outcome.out, AllOf(HasSubstr("machine"), HasSubstr("noise floor"), HasSubstr("never measured"), HasSubstr("isa in use")));
 }
 
+TEST_F(CommandLine, ImportsATableFromElsewhereAndJoinsDevices) {
+    std::ofstream(place.path() / "results.csv") << "Standard,File,chunks,decompression_throughput_GBps,compression_throughput_GBps,ratio\n"
+                                                << "zstd,500mb_xml,2048,0.4522,0.1020,6.5364\n";
+    const auto incomplete = place.shell("plumb import results.csv");
+    EXPECT_EQ(incomplete.exit_code, 2);
+    EXPECT_THAT(incomplete.err, AllOf(HasSubstr("--device"), HasSubstr("--total")));
+    for (const std::string device : {"A100", "'RTX 3050 Ti'"}) {
+        const auto outcome = place.shell("plumb import results.csv --total 524288000 --device " + device);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr("1 new points"));
+    }
+    const auto shown = place.shell("plumb show imported --csv");
+    EXPECT_THAT(shown.out, AllOf(HasSubstr("A100"), HasSubstr("RTX 3050 Ti"), HasSubstr("mistrusted")));
+    EXPECT_EQ(place.shell("plumb report imported -o page.html").exit_code, 0);
+    EXPECT_EQ(place.shell("plumb import nsys results.csv --total 524288000").exit_code, 2) << "a table is no export";
+    EXPECT_EQ(place.shell("plumb import nsys nowhere --total 524288000").exit_code, 4);
+}
+
+TEST_F(CommandLine, CompressesAFileOfTheUsers) {
+    std::ofstream(place.path() / "mine.txt") << std::string(5000, 'a') << std::string(5000, 'b');
+    const auto outcome = place.shell("plumb run family:compression file=mine.txt codec=zstd,lz4 chunk=4000 --max-time 0.05s");
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(place.shell("plumb show family-compression --checks").out, HasSubstr("all 3 chunks"));
+    std::ofstream(place.path() / "mine.txt") << "other content";
+    const auto changed = place.shell("plumb run family:compression file=mine.txt codec=zstd,lz4 chunk=4000 --max-time 0.05s");
+    EXPECT_THAT(changed.err, HasSubstr("2 run now")) << "another content is another point";
+    EXPECT_EQ(place.shell("plumb run family:compression file=absent").exit_code, 4);
+    EXPECT_EQ(place.shell("plumb run family:compression codec=zstf").exit_code, 2);
+    EXPECT_EQ(place.shell("plumb run family:compression file=mine.txt codec=lz4 level=0 --max-time 0.05s").exit_code, 3);
+}
+
 TEST_F(CommandLine, VerifiesItsDataSets) {
     const auto outcome = place.shell("plumb data verify");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out;

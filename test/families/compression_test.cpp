@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "families/compression/break_even.h"
+#include "families/compression/counters.h"
 #include "families/compression/declarations.h"
 #include "families/compression/family.h"
 #include "families/compression/input.h"
@@ -311,6 +312,20 @@ TEST(MemoryWatch, SeesWhatWasTouchedAndGivenBack) {
     if (!peak) GTEST_SKIP() << "the kernel does not let the peak be reset";
     EXPECT_GT(*peak, 60 << 20);
     EXPECT_LT(*peak, 100 << 20);
+}
+
+TEST(Counters, GiveNumbersOrTheReasonWhyNot) {
+    volatile double sum = 0;
+    const auto counts = count([&] {
+        for (int i = 0; i < 100'000; ++i) sum = sum + i;
+    });
+    if (!why_no_counters().empty()) {
+        EXPECT_FALSE(counts);
+        GTEST_SKIP() << why_no_counters();
+    }
+    if (!counts) GTEST_SKIP() << "the counters did not run all the time";
+    EXPECT_GT(counts->instructions, 100'000);
+    EXPECT_GT(counts->cycles, 0);
 }
 
 TEST(CompressionFamily, EveryFigureDrawsWhatIsDeclared) {

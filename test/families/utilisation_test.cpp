@@ -332,8 +332,8 @@ TEST(Utilisation, ProcessesThatReuseACorrelationAreKeptApart) {
 TEST(Utilisation, CallsOfAnotherThreadAndCallsAfterTheRangeAreNotInIt) {
     Export data = one_gpu({{1000, 1100}, {1200, 1300}, {1400, 1500}}, {});
     for (std::size_t i = 0; i < 3; ++i) data.kernels[i].correlation = static_cast<std::int64_t>(i) + 1;
-    data.ranges = {{"pack", 0, 50, 1}};
-    data.calls = {{0, 5, 1, 1}, {10, 15, 2, 2}, {50, 60, 1, 3}};
+    data.ranges = {{"pack", 0, 50, 2}};
+    data.calls = {{0, 5, 2, 1}, {10, 15, 1, 2}, {50, 60, 2, 3}};
     EXPECT_THAT(choose_by_range(data, std::vector<RangePattern>{{"compress", "p*k"}}).chosen.at(0).kernels, ElementsAre(0));
 }
 

@@ -57,6 +57,32 @@ std::vector<std::size_t> groups(const Plan& plan) {
     return result;
 }
 
+/// Counts keys by pairs or by ones: `pairs` becomes `keys`.
+class PairedFamily final : public testing::DeclaredFamily {
+  public:
+    PairedFamily()
+        : DeclaredFamily(
+              "paired", 1,
+              {testing::parameter("keys", Type::integer, std::int64_t{2}), testing::parameter("pairs", Type::integer, std::int64_t{0})}, {},
+              {}) {}
+    Settings resolve(Settings settings) const override {
+        const auto pairs = std::get<std::int64_t>(*find(settings, "pairs"));
+        if (pairs < 0) throw base::Error(base::ErrorKind::missing, "no such pairs");
+        if (pairs > 0) settings = {{"keys", 2 * pairs}, {"pairs", std::int64_t{0}}};
+        return settings;
+    }
+};
+
+TEST(Plan, SettingsThatMeanTheSameAreOnePoint) {
+    const Families families = {std::make_shared<PairedFamily>()};
+    const Plan plan = make_plan(study_of({experiment_of("paired", {axis("keys", {std::int64_t{4}, std::int64_t{6}}),
+                                                                   axis("pairs", {std::int64_t{0}, std::int64_t{2}, std::int64_t{-1}})})}),
+                                families);
+    std::vector<std::string> points = texts(plan, {"keys", "pairs"});
+    EXPECT_EQ(points.size(), 4u) << "4 keys and 2 pairs are the same; what cannot be resolved stays as given";
+    EXPECT_EQ(std::set<std::string>(points.begin(), points.end()).size(), points.size());
+}
+
 TEST(Plan, OfNoAxesIsTheDefaultPoint) {
     const Plan plan = plan_of({experiment_of("attention", {})});
     ASSERT_EQ(plan.points.size(), 1u);

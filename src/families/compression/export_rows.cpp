@@ -135,6 +135,9 @@ bool is_export_name(const std::filesystem::path& file) {
 
 std::vector<ImportedRow> import_exports(const std::filesystem::path& path, const ExportImport& options) {
     const CellName cell(options.cell_name);
+    if (!std::filesystem::exists(path)) {
+        throw base::Error(base::ErrorKind::missing, "no file or folder " + path.string(), "give an export or a folder of exports");
+    }
     if (!std::filesystem::is_directory(path)) return rows_of(path, cell, options);
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {

@@ -64,7 +64,7 @@ lab::ForeignRow foreign_row(const ImportedRow& row, const ForeignOptions& option
     }
     lab::ForeignRow made;
     made.source = row.source;
-    made.machine = row.device;
+    made.machine = row.device.empty() ? "unknown device" : row.device;
     made.status = row.status;
     made.reason = row.reason;
     std::string member;
@@ -73,7 +73,7 @@ lab::ForeignRow foreign_row(const ImportedRow& row, const ForeignOptions& option
                      {"repeat_to", repeated ? options.total_bytes : std::int64_t{0}},
                      {"codec", row.codec},
                      {"chunk", row.chunk_bytes},
-                     {"device", row.device}};
+                     {"device", made.machine}};
     made.notes = row.doubts;
     for (const ImportedMetric& metric : row.metrics) {
         if (std::isnan(metric.value)) {

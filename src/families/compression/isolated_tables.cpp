@@ -11,10 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "base/error.h"
@@ -34,6 +36,7 @@ struct Header {
 /// Enough for the widest row and little enough to be held; a child that says more is out of its mind.
 constexpr std::uint64_t largest_frame = std::uint64_t{256} << 20;
 constexpr std::size_t usual_frame = std::size_t{64} << 10;
+/// For a disk that does not answer; a library that goes round in circles is stopped by its processor time.
 constexpr int patience_ms = 60'000;
 
 /// Appends numbers and texts to a frame.
@@ -153,6 +156,35 @@ class Channel {
 
 // The child.
 
+/// Processor seconds that an answer may go on without a frame; a frame takes milliseconds. Not wall time: a busy machine is no hang.
+constexpr rlim_t patience_cpu_seconds = 2;
+/// What the library may take beside what the process has: blocks of rows are 4 MiB, while one flipped bit in a length asks for gigabytes.
+constexpr rlim_t library_bytes = rlim_t{1} << 30;
+
+/// From now on a hang ends in SIGXCPU.
+void renew_patience() {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CPU, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1 + patience_cpu_seconds;
+    ::setrlimit(RLIMIT_CPU, &limit);
+}
+
+/// Sanitizers reserve terabytes that they never touch; next to those a limit means nothing.
+void limit_memory() {
+    constexpr rlim_t reserved_by_sanitizers = rlim_t{1} << 40;
+    std::ifstream statistics("/proc/self/statm");
+    rlim_t pages = 0;
+    if (!(statistics >> pages)) return;
+    const rlim_t used = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+    if (used >= reserved_by_sanitizers) return;
+    rlimit limit{};
+    ::getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = std::min(limit.rlim_max, used + library_bytes);
+    ::setrlimit(RLIMIT_AS, &limit);
+}
+
 void answer_read(const Channel& channel, const Tables& tables, Unpacker& request) {
     const std::string table(request.text());
     std::vector<std::string> columns;
@@ -161,6 +193,7 @@ void answer_read(const Channel& channel, const Tables& tables, Unpacker& request
     const auto flush = [&] {
         if (!channel.send(Frame::data, rows.bytes())) ::_exit(0);
         rows.bytes().clear();
+        renew_patience();
     };
     tables.read(table, columns, [&](std::span<const Cell> cells) {
         for (const Cell& cell : cells) rows.cell(cell);
@@ -187,12 +220,13 @@ void answer(const Channel& channel, const Tables& tables, Frame asked, std::stri
 }
 
 /// Answers until the parent is gone.
-void serve(const Channel& channel, const std::function<std::unique_ptr<Tables>()>& open) {
+void serve(const std::string& file, const Channel& channel, const std::function<std::unique_ptr<Tables>()>& open) {
     std::unique_ptr<Tables> tables;
     Frame asked{};
     std::string bytes;
     while (channel.receive(asked, bytes, -1)) {
         Packer problem;
+        renew_patience();
         try {
             if (!tables) tables = open();
             answer(channel, *tables, asked, bytes);
@@ -203,26 +237,27 @@ void serve(const Channel& channel, const std::function<std::unique_ptr<Tables>()
             problem.text(error.hint());
         } catch (const std::exception& error) {
             problem.number(base::ErrorKind::failed);
-            problem.text(error.what());
-            problem.text("");
+            problem.text(file + " is damaged: the library that reads it gave up with " + error.what());
+            problem.text("export the report again");
         }
         channel.send(Frame::error, problem.bytes());
     }
 }
 
-[[noreturn]] void be_the_child(int socket, pid_t parent, const std::function<std::unique_ptr<Tables>()>& open) {
+[[noreturn]] void be_the_child(const std::string& file, int socket, pid_t parent, const std::function<std::unique_ptr<Tables>()>& open) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(0);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGINT, SIGTERM}) ::signal(signal, SIG_DFL);
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGINT, SIGTERM}) ::signal(signal, SIG_DFL);
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     const int nowhere = ::open("/dev/null", O_RDWR);
     for (const int standard : {0, 1, 2}) ::dup2(nowhere, standard);
     ::dup2(socket, 3);
     ::close_range(4, ~0U, 0);
+    limit_memory();
     {
         const Channel channel(3);
-        serve(channel, open);
+        serve(file, channel, open);
     }
     // No destructors: what the library left behind may be broken.
     ::_exit(0);
@@ -331,7 +366,7 @@ std::unique_ptr<Tables> isolated(const std::string& file, const std::function<st
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) fail();
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
-    if (child == 0) be_the_child(sockets[1], parent, open);
+    if (child == 0) be_the_child(file, sockets[1], parent, open);
     ::close(sockets[1]);
     if (child < 0) {
         ::close(sockets[0]);
