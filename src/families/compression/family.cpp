@@ -12,7 +12,7 @@ class CompressionFamily final : public lab::Family {
   public:
     std::string name() const override { return "compression"; }
     std::string summary() const override {
-        return "data cut into chunks and compressed chunk by chunk: ratio, throughput of both directions, utilisation, memory";
+        return "Data cut into chunks and compressed chunk by chunk: ratio, throughput of both directions, utilisation, memory";
     }
     int version() const override { return 1; }
     const lab::Schema& schema() const override { return compression::schema(); }
