@@ -70,8 +70,10 @@ inline constexpr std::size_t most_span = 72;
 
 /// Calls step(bytes, g) for each group of elements; group g begins at byte g * group_bytes, and its step reads `span` bytes from there.
 /// Where fewer are readable, the step gets a copy with zeros behind it. Only zeros are missing then: `readable` covers all elements.
+/// Always a part of its caller: a step for vectors cannot become a part of a function that is compiled for no vectors.
 template <class Step>
-void for_groups(const std::uint8_t* data, std::size_t readable, std::size_t groups, std::size_t group_bytes, std::size_t span, Step step) {
+[[gnu::always_inline]] inline void for_groups(const std::uint8_t* data, std::size_t readable, std::size_t groups, std::size_t group_bytes,
+                                              std::size_t span, Step step) {
     std::size_t g = 0;
     if (readable >= span) {
         const std::size_t whole = group_bytes == 0 ? groups : (readable - span) / group_bytes + 1;

@@ -38,39 +38,100 @@ HWY_INLINE auto merge_lanes(Vector numbers, int bits) {
     }
 }
 
-/// Four numbers of `bits` bits each.
-HWY_INLINE void push_four(BitWriter& writer, const std::uint64_t* four, unsigned bits) {
-    if (bits <= 16) {
-        writer.push(four[0] | four[1] << bits | (four[2] | four[3] << bits) << 2 * bits, 4 * bits);
-    } else if (bits <= 32) {
-        writer.push(four[0] | four[1] << bits, 2 * bits);
-        writer.push(four[2] | four[3] << bits, 2 * bits);
-    } else {
-        for (int k = 0; k < 4; ++k) writer.push(four[k], bits);
-    }
+/// Calls put(lanes) for every vector of in[i] - reference, merged into lanes of 64 bits; behind the last element the numbers are 0.
+template <class Word, class Put>
+HWY_INLINE void for_merged(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, Put put) {
+    const Wide<Word> d;
+    constexpr std::size_t lanes = 32 / sizeof(Word);
+    const auto low = hn::Set(d, reference);
+    const int shift = static_cast<int>(bits);
+    std::size_t i = 0;
+    for (; i + lanes <= elements; i += lanes) put(merge_lanes(hn::Sub(hn::LoadU(d, in + i), low), shift));
+    if (i == elements) return;
+    alignas(32) Word rest[lanes] = {};
+    for (std::size_t k = 0; i + k < elements; ++k) rest[k] = static_cast<Word>(in[i + k] - reference);
+    put(merge_lanes(hn::Load(d, rest), shift));
+}
+
+using Longs = Wide<std::uint64_t>;
+
+/// Lanes of at most 16 bits: all four fit into one word.
+template <class Word>
+void pack_few_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* HWY_RESTRICT out) {
+    const unsigned lane_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    for_merged(in, elements, reference, bits, [&](auto merged) HWY_ATTR {
+        const auto pairs = hn::Or(merged, hn::ShiftLeftSame(hn::ShiftRightBytes<8>(Longs(), merged), static_cast<int>(lane_bits)));
+        const std::uint64_t low = hn::GetLane(pairs);
+        const std::uint64_t high = hn::GetLane(hn::UpperHalf(hn::Half<Longs>(), pairs));
+        store64(out, low | high << 2 * lane_bits);
+        out += lane_bits / 2;
+    });
+}
+
+/// Lanes of 17 to 32 bits: two words of two.
+template <class Word>
+void pack_some_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* HWY_RESTRICT out) {
+    const unsigned lane_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    for_merged(in, elements, reference, bits, [&](auto merged) HWY_ATTR {
+        const auto pairs = hn::Or(merged, hn::ShiftLeftSame(hn::ShiftRightBytes<8>(Longs(), merged), static_cast<int>(lane_bits)));
+        const std::uint64_t low = hn::GetLane(pairs);
+        const std::uint64_t high = hn::GetLane(hn::UpperHalf(hn::Half<Longs>(), pairs));
+        store64(out, low | high << (2 * lane_bits - 1) << 1);
+        store64(out + 8, high >> (64 - 2 * lane_bits));
+        out += lane_bits / 2;
+    });
+}
+
+/// Lanes of 33 to 56 bits, four of which fill whole bytes: each begins in a byte that the one before it has a part of.
+template <class Word>
+void pack_many_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* HWY_RESTRICT out) {
+    const unsigned lane_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    const unsigned second = lane_bits / 8;
+    const unsigned third = 2 * lane_bits / 8;
+    const unsigned fourth = 3 * lane_bits / 8;
+    for_merged(in, elements, reference, bits, [&](auto merged) HWY_ATTR {
+        alignas(32) std::uint64_t four[4];
+        hn::Store(merged, Longs(), four);
+        store64(out, four[0]);
+        const std::uint64_t upto_two = four[0] >> 8 * second | four[1] << lane_bits % 8;
+        store64(out + second, upto_two);
+        const std::uint64_t upto_three = upto_two >> 8 * (third - second) | four[2] << 2 * lane_bits % 8;
+        store64(out + third, upto_three);
+        store64(out + fourth, upto_three >> 8 * (fourth - third) | four[3] << 3 * lane_bits % 8);
+        out += lane_bits / 2;
+    });
+}
+
+/// Any width, lane by lane.
+template <class Word>
+void pack_any_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* HWY_RESTRICT out) {
+    const unsigned lane_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    BitWriter writer(out);
+    for_merged(in, elements, reference, bits, [&](auto merged) HWY_ATTR {
+        alignas(32) std::uint64_t four[4];
+        hn::Store(merged, Longs(), four);
+        for (int k = 0; k < 4; ++k) writer.push_wide(four[k], lane_bits);
+    });
+    writer.finish();
 }
 
 template <class Word>
-void pack(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* HWY_RESTRICT out) {
+void pack_all_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word reference, std::uint8_t* HWY_RESTRICT out) {
     const Wide<Word> d;
-    const Wide<std::uint64_t> d64;
-    constexpr std::size_t lanes = 32 / sizeof(Word);
-    const unsigned merged_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    const Wide<std::uint8_t> d8;
     const auto low = hn::Set(d, reference);
-    BitWriter writer(out);
-    const auto put = [&](auto numbers) HWY_ATTR {
-        alignas(32) std::uint64_t four[4];
-        hn::Store(merge_lanes(numbers, static_cast<int>(bits)), d64, four);
-        push_four(writer, four, merged_bits);
-    };
-    std::size_t i = 0;
-    for (; i + lanes <= elements; i += lanes) put(hn::Sub(hn::LoadU(d, in + i), low));
-    if (i < elements) {
-        alignas(32) Word rest[lanes] = {};
-        for (std::size_t k = 0; i + k < elements; ++k) rest[k] = static_cast<Word>(in[i + k] - reference);
-        put(hn::Load(d, rest));
-    }
-    writer.finish();
+    for (std::size_t i = 0; i < elements; i += 32 / sizeof(Word))
+        hn::StoreU(hn::BitCast(d8, hn::Sub(hn::LoadU(d, in + i), low)), d8, out + i * sizeof(Word));
+    std::memset(out + elements * sizeof(Word), 0, 4);
+}
+
+template <class Word>
+void pack(const Word* in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* out) {
+    const unsigned lane_bits = static_cast<unsigned>(8 / sizeof(Word)) * bits;
+    if (bits == 8 * sizeof(Word)) return pack_all_bits(in, elements, reference, out);
+    if (sizeof(Word) == 8 || lane_bits > 56) return pack_any_bits(in, elements, reference, bits, out);
+    if (lane_bits <= 16) return pack_few_bits(in, elements, reference, bits, out);
+    return lane_bits <= 32 ? pack_some_bits(in, elements, reference, bits, out) : pack_many_bits(in, elements, reference, bits, out);
 }
 
 /// The next numbers of a stream, one in each lane, from bit `skip` of the first byte on; skip is 0 unless lanes are of 64 bits.

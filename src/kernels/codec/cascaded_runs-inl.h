@@ -14,6 +14,8 @@
 
 #include "kernels/simd_targets.h"
 
+#include <bit>
+
 #include <hwy/highway.h>
 
 #include "kernels/codec/cascaded_plain.h"
@@ -65,20 +67,20 @@ std::size_t find_runs(const Word* HWY_RESTRICT in, std::size_t elements, Word* H
     const Wide<Word> d;
     constexpr std::size_t lanes = 32 / sizeof(Word);
     std::uint16_t ends[inner_bytes + padding];  // behind the last element of each run
+    const Shorts8 d_ends;
+    auto first_end = hn::Set(d_ends, std::uint16_t{1});
+    const auto step = hn::Set(d_ends, static_cast<std::uint16_t>(group<Word>));
     std::size_t runs = 0;
     std::size_t i = 0;
     for (; i + lanes < elements; i += lanes) {
         std::uint8_t bits[8];
         hn::StoreMaskBits(d, hn::Not(hn::Eq(hn::LoadU(d, in + i), hn::LoadU(d, in + i + 1))), bits);
         for (std::size_t g = 0; g < lanes / group<Word>; ++g) {
-            const std::uint8_t mask = bits[g];
-            const std::uint8_t* row = run_ends.row[mask];
-            const std::size_t first = i + g * group<Word>;
-            permute(in + first, row, values + runs);
-            const Shorts8 d_ends;
-            const auto position = hn::PromoteTo(d_ends, hn::LoadU(Bytes8(), row));
-            hn::StoreU(hn::Add(position, hn::Set(d_ends, static_cast<std::uint16_t>(first + 1))), d_ends, ends + runs);
-            runs += run_ends.length[mask];
+            const std::uint8_t* row = run_ends.row[bits[g]];
+            permute(in + i + g * group<Word>, row, values + runs);
+            hn::StoreU(hn::Add(hn::PromoteTo(d_ends, hn::LoadU(Bytes8(), row)), first_end), d_ends, ends + runs);
+            first_end = hn::Add(first_end, step);
+            runs += static_cast<std::size_t>(std::popcount(bits[g]));
         }
     }
     for (; i < elements; ++i) {
@@ -106,7 +108,7 @@ HWY_INLINE std::size_t repeat_four(const Word* HWY_RESTRICT values, std::size_t 
     } else {
         permute(values, row, out);
         if constexpr (sizeof(Word) == 8) permute(values, row + 4, out + 4);
-        if (length > 8) {
+        if (length > 8) [[unlikely]] {
             permute(values, row + 8, out + 8);
             if constexpr (sizeof(Word) == 8) permute(values, row + 12, out + 12);
         }
@@ -114,14 +116,16 @@ HWY_INLINE std::size_t repeat_four(const Word* HWY_RESTRICT values, std::size_t 
     return length;
 }
 
-/// False when the run does not fit; otherwise `at` moves behind it. Writes whole vectors.
+/// False when a run of at least one element does not fit; otherwise `at` moves behind it. Writes whole vectors.
 template <class Word>
-HWY_INLINE bool repeat_one(Word value, std::size_t count, Word* out, std::size_t elements, std::size_t& at) {
-    if (count == 0 || count > elements - at) return false;
+HWY_INLINE bool repeat_one(Word value, std::size_t count, Word* HWY_RESTRICT out, std::size_t elements, std::size_t& at) {
     const Wide<Word> d;
     constexpr std::size_t lanes = 32 / sizeof(Word);
     const auto spread = hn::Set(d, value);
-    for (std::size_t k = 0; k < count; k += lanes) hn::StoreU(spread, d, out + at + k);
+    hn::StoreU(spread, d, out + at);
+    if (count > elements - at) [[unlikely]]
+        return false;
+    for (std::size_t k = lanes; k < count; k += lanes) hn::StoreU(spread, d, out + at + k);
     at += count;
     return true;
 }
@@ -135,20 +139,24 @@ bool repeat_runs(const Word* HWY_RESTRICT values, const std::uint16_t* HWY_RESTR
         constexpr std::uint64_t ones = 0x0001000100010001;
         std::uint64_t four = 0;
         std::memcpy(&four, counts + r, sizeof(four));
-        const std::uint64_t above_one = four - ones;  // a count of 0 borrows and is seen as a long one
+        const std::uint64_t above_one = four - ones;
+        if ((above_one & 0x8000 * ones) != 0) [[unlikely]]
+            return false;  // a count of 0, or one that is longer than any array
         if ((above_one & ~(3 * ones)) == 0) {
             // The two bits of count k move from bit 16 k to bit 48 + 2 k.
             constexpr std::uint64_t gather = 1ULL << 48 | 1ULL << 34 | 1ULL << 20 | 1ULL << 6;
             at += repeat_four(values + r, (above_one * gather) >> 48 & 0xff, out + at);
-            if (at > elements) return false;
+            if (at > elements) [[unlikely]]
+                return false;
         } else {
             for (std::size_t k = 0; k < 4; ++k) {
-                if (!repeat_one(values[r + k], counts[r + k], out, elements, at)) return false;
+                if (!repeat_one(values[r + k], std::size_t{counts[r + k]}, out, elements, at)) [[unlikely]]
+                    return false;
             }
         }
     }
     for (; r < runs; ++r) {
-        if (!repeat_one(values[r], counts[r], out, elements, at)) return false;
+        if (counts[r] == 0 || !repeat_one(values[r], std::size_t{counts[r]}, out, elements, at)) return false;
     }
     return at == elements;
 }
@@ -156,22 +164,26 @@ bool repeat_runs(const Word* HWY_RESTRICT values, const std::uint16_t* HWY_RESTR
 template <class Word>
 bool repeat_short_runs(const Word* HWY_RESTRICT values, const PackedArray<std::uint16_t>& counts, Word* HWY_RESTRICT out,
                        std::size_t elements) {
+    const std::uint8_t* packed = counts.data;
+    const std::size_t runs = counts.elements;
     std::size_t at = 0;
     std::size_t r = 0;
     if (counts.bits == 2) {
-        for (; r + 4 <= counts.elements; r += 4) {
-            at += repeat_four(values + r, counts.data[r / 4], out + at);
-            if (at > elements) return false;
+        for (; r + 4 <= runs; r += 4) {
+            at += repeat_four(values + r, packed[r / 4], out + at);
+            if (at > elements) [[unlikely]]
+                return false;
         }
     } else {
-        for (; r + 8 <= counts.elements; r += 8) {
-            const std::size_t eight = counts.data[r / 8];
+        for (; r + 8 <= runs; r += 8) {
+            const std::size_t eight = packed[r / 8];
             at += repeat_four(values + r, spread_bits[eight & 15], out + at);
             at += repeat_four(values + r + 4, spread_bits[eight >> 4], out + at);
-            if (at > elements) return false;
+            if (at > elements) [[unlikely]]
+                return false;
         }
     }
-    for (; r < counts.elements; ++r) {
+    for (; r < runs; ++r) {
         if (!repeat_one(values[r], plain::short_count(counts, r), out, elements, at)) return false;
     }
     return at == elements;
