@@ -54,6 +54,8 @@ HWY_INLINE void for_merged(const Word* HWY_RESTRICT in, std::size_t elements, Wo
 }
 
 using Longs = Wide<std::uint64_t>;
+/// What may be missing to a word of 32 bits behind the last vector.
+inline constexpr std::size_t rest_of_word = 3;
 
 /// Lanes of at most 16 bits: all four fit into one word.
 template <class Word>
@@ -66,6 +68,7 @@ void pack_few_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word refer
         store64(out, low | high << 2 * lane_bits);
         out += lane_bits / 2;
     });
+    std::memset(out, 0, rest_of_word);
 }
 
 /// Lanes of 17 to 32 bits: two words of two.
@@ -80,6 +83,7 @@ void pack_some_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word refe
         store64(out + 8, high >> (64 - 2 * lane_bits));
         out += lane_bits / 2;
     });
+    std::memset(out, 0, rest_of_word);
 }
 
 /// Lanes of 33 to 56 bits, four of which fill whole bytes: each begins in a byte that the one before it has a part of.
@@ -100,6 +104,7 @@ void pack_many_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word refe
         store64(out + fourth, upto_three >> 8 * (fourth - third) | four[3] << 3 * lane_bits % 8);
         out += lane_bits / 2;
     });
+    std::memset(out, 0, rest_of_word);
 }
 
 /// Any width, lane by lane.
@@ -122,7 +127,7 @@ void pack_all_bits(const Word* HWY_RESTRICT in, std::size_t elements, Word refer
     const auto low = hn::Set(d, reference);
     for (std::size_t i = 0; i < elements; i += 32 / sizeof(Word))
         hn::StoreU(hn::BitCast(d8, hn::Sub(hn::LoadU(d, in + i), low)), d8, out + i * sizeof(Word));
-    std::memset(out + elements * sizeof(Word), 0, 4);
+    std::memset(out + elements * sizeof(Word), 0, rest_of_word);
 }
 
 template <class Word>

@@ -47,7 +47,8 @@ HWY_INLINE void permute(const Word* HWY_RESTRICT values, const std::uint8_t* HWY
         // Number k of two bytes is bytes 2k and 2k + 1.
         const Shorts8 d;
         const auto index = hn::PromoteTo(d, hn::LoadU(Bytes8(), row));
-        const auto both = hn::Add(hn::Or(index, hn::ShiftLeft<8>(index)), hn::Or(index, hn::Set(d, 0x0100)));
+        const auto twice = hn::ShiftLeft<1>(index);
+        const auto both = hn::Or(hn::Or(twice, hn::ShiftLeft<8>(twice)), hn::Set(d, 0x0100));
         hn::StoreU(hn::BitCast(d, hn::TableLookupBytes(hn::BitCast(Bytes16(), hn::LoadU(d, values)), hn::BitCast(Bytes16(), both))), d,
                    out);
     } else if constexpr (sizeof(Word) == 4) {
