@@ -22,8 +22,10 @@ class InnerDecoder {
     InnerDecoder(const Layers& layers, Scratch& scratch)
         : layers_(layers), scratch_(scratch), kernels_(layer_kernels(current_isa())), head_bytes_(inner_head_bytes(layers, sizeof(Word))) {}
 
-    /// Decodes the inner chunk that `rest` begins with to `elements` >= 1 elements; `rest` loses it.
-    Reason decode(Bytes& rest, std::size_t elements, std::uint8_t* out) {
+    /// Decodes the inner chunk that `rest` begins with to `elements` >= 1 elements; `rest` loses it. With `room`, `padding` bytes behind the
+    /// elements in `out` may be overwritten.
+    Reason decode(Bytes& rest, std::size_t elements, std::uint8_t* out, bool room) {
+        last_output_ = room && reinterpret_cast<std::uintptr_t>(out) % sizeof(Word) == 0 ? reinterpret_cast<Word*>(out) : nullptr;
         to_fetch_ = out;
         fetch_end_ = out + elements * sizeof(Word);
         if (rest.size() < head_bytes_) return "it ends in the head of an inner chunk";
@@ -31,7 +33,7 @@ class InnerDecoder {
         if (size < head_bytes_ || size > rest.size()) return "an inner chunk of a wrong size";
         if (const Reason wrong = find_arrays(rest, size, elements); !wrong.empty()) return wrong;
         if (!undo_layers(rest.data() + first_values_at(layers_, sizeof(Word)))) return "lengths of runs that do not add up";
-        std::memcpy(out, values_, elements * sizeof(Word));
+        if (values_ != last_output_) std::memcpy(out, values_, elements * sizeof(Word));
         rest = rest.subspan(size);
         return {};
     }
@@ -85,12 +87,14 @@ class InnerDecoder {
         unpack(last_, values_);
         fetch_some();
         for (int layer = std::max(layers_.rle, layers_.delta) - 1; layer >= 0; --layer) {
+            if (layer == 0 && layers_.rle == 0 && last_output_ != nullptr) next_ = last_output_;
             if (layer < layers_.delta && before_differences_[layer] > 0) {
                 const auto first = load<Word>(first_values + static_cast<std::size_t>(layer) * sizeof(Word));
                 kernels.add_up(values_, before_differences_[layer] - 1, first, next_);
                 std::swap(values_, next_);
                 fetch_some();
             }
+            if (layer == 0 && last_output_ != nullptr) next_ = last_output_;
             if (layer < layers_.rle && !undo_runs(counts_[layer], before_runs_[layer])) return false;
         }
         return true;
@@ -136,6 +140,7 @@ class InnerDecoder {
     Array<Word> last_;
     std::uint8_t* to_fetch_ = nullptr;
     std::uint8_t* fetch_end_ = nullptr;
+    Word* last_output_ = nullptr;
     Word* values_ = nullptr;
     Word* next_ = nullptr;
 };
@@ -148,7 +153,8 @@ Reason decode_layers(const Layers& layers, Bytes rest, MutableBytes out, Scratch
         InnerDecoder<Word> decoder(layers, scratch);
         for (std::size_t first = 0; first < whole_bytes; first += inner_bytes) {
             const std::size_t elements = std::min(inner_bytes, whole_bytes - first) / sizeof(Word);
-            if (const Reason reason = decoder.decode(rest, elements, out.data() + first); !reason.empty()) return reason;
+            const bool room = out.size() - first >= elements * sizeof(Word) + padding;
+            if (const Reason reason = decoder.decode(rest, elements, out.data() + first, room); !reason.empty()) return reason;
         }
         return {};
     });
