@@ -22,8 +22,8 @@ class InnerDecoder {
     InnerDecoder(const Layers& layers, Scratch& scratch)
         : layers_(layers), scratch_(scratch), kernels_(layer_kernels(current_isa())), head_bytes_(inner_head_bytes(layers, sizeof(Word))) {}
 
-    /// Decodes the inner chunk that `rest` begins with to `elements` >= 1 elements; `rest` loses it. With `room`, `padding` bytes behind the
-    /// elements in `out` may be overwritten.
+    /// Decodes the inner chunk that `rest` begins with to `elements` >= 1 elements; `rest` loses it. With `room`, `padding` bytes behind
+    /// the elements in `out` may be overwritten.
     Reason decode(Bytes& rest, std::size_t elements, std::uint8_t* out, bool room) {
         last_output_ = room && reinterpret_cast<std::uintptr_t>(out) % sizeof(Word) == 0 ? reinterpret_cast<Word*>(out) : nullptr;
         to_fetch_ = out;
@@ -80,44 +80,69 @@ class InnerDecoder {
 
     /// From the last array back to the elements, which values_ then names. False when run lengths do not add up.
     bool undo_layers(const std::uint8_t* first_values) {
-        values_ = scratch_.words<Word>(0);
-        next_ = scratch_.words<Word>(1);
-        const LayerKernels<Word>& kernels = kernels_.of<Word>();
+        int layer = std::max(layers_.rle, layers_.delta) - 1;
         fetch_some();
-        unpack(last_, values_);
+        if (sizeof(Word) > 1 && layers_.bitpack && last_.bits <= 8 && layers_.rle > layers_.delta) {
+            if (!undo_narrow_runs(layer)) return false;
+            --layer;
+        } else {
+            values_ = scratch_.words<Word>(0);
+            next_ = scratch_.words<Word>(1);
+            unpack(last_, values_);
+        }
         fetch_some();
-        for (int layer = std::max(layers_.rle, layers_.delta) - 1; layer >= 0; --layer) {
-            if (layer == 0 && layers_.rle == 0 && last_output_ != nullptr) next_ = last_output_;
+        for (; layer >= 0; --layer) {
             if (layer < layers_.delta && before_differences_[layer] > 0) {
+                if (layer == 0 && layers_.rle == 0) go_on_in_output();
                 const auto first = load<Word>(first_values + static_cast<std::size_t>(layer) * sizeof(Word));
-                kernels.add_up(values_, before_differences_[layer] - 1, first, next_);
+                kernels_.of<Word>().add_up(values_, before_differences_[layer] - 1, first, next_);
                 std::swap(values_, next_);
                 fetch_some();
             }
-            if (layer == 0 && last_output_ != nullptr) next_ = last_output_;
-            if (layer < layers_.rle && !undo_runs(counts_[layer], before_runs_[layer])) return false;
+            if (layer == 0) go_on_in_output();
+            if (layer < layers_.rle && !undo_runs(layer, values_, next_)) return false;
         }
         return true;
     }
 
-    bool undo_runs(const Array<std::uint16_t>& counts, std::size_t elements) {
-        const LayerKernels<Word>& kernels = kernels_.of<Word>();
+    /// The layer that is undone first when it is a run-length layer, on numbers of a byte: four runs of them are one short vector.
+    bool undo_narrow_runs(int layer) {
+        auto* narrow = scratch_.words<std::uint8_t>(0);
+        auto* other = scratch_.words<std::uint8_t>(1);
+        kernels_.bytes.unpack({last_.data, last_.readable, last_.elements, 0, last_.bits}, narrow);
+        if (!undo_runs(layer, narrow, other)) return false;
+        values_ = reinterpret_cast<Word*>(other);
+        next_ = reinterpret_cast<Word*>(narrow);
+        kernels_.of<Word>().widen(narrow, before_runs_[layer], last_.reference, values_);
+        return true;
+    }
+
+    template <class Number>
+    bool undo_runs(int layer, Number*& values, Number*& next) {
+        const Array<std::uint16_t>& counts = counts_[layer];
+        const std::size_t elements = before_runs_[layer];
+        const LayerKernels<Number>& kernels = kernels_.of<Number>();
         const bool from_one = layers_.bitpack && counts.reference == 1;
         if (from_one && counts.bits == 0) return counts.elements == elements;  // no value was repeated
         const bool right = [&] {
-            if (from_one && counts.bits <= 2) return kernels.repeat_short_runs(values_, counts, next_, elements);
+            if (from_one && counts.bits <= 2) return kernels.repeat_short_runs(values, counts, next, elements);
             unpack(counts, scratch_.run_lengths());
             fetch_some();
-            return kernels.repeat_runs(values_, scratch_.run_lengths(), counts.elements, next_, elements);
+            return kernels.repeat_runs(values, scratch_.run_lengths(), counts.elements, next, elements);
         }();
-        std::swap(values_, next_);
+        std::swap(values, next);
         return right;
+    }
+
+    /// The layer undone last writes where its values belong.
+    void go_on_in_output() {
+        if (last_output_ != nullptr) next_ = last_output_;
     }
 
     /// Asks for the next part of the output's memory. All at once would stop the work until most of it is there (measured: spread over the
     /// layers it makes long runs 1.4 times and sorted numbers 1.2 times as fast as not asking, at once 1.2 and 1.1 times).
     void fetch_some() {
-        for (int line = 0; line < 16 && to_fetch_ < fetch_end_; ++line, to_fetch_ += 64) __builtin_prefetch(to_fetch_, 1);
+        for (int line = 0; line < 24 && to_fetch_ < fetch_end_; ++line, to_fetch_ += 64) __builtin_prefetch(to_fetch_, 1);
     }
 
     template <class Number>

@@ -63,6 +63,24 @@ Range<Word> range(const Word* HWY_RESTRICT in, std::size_t elements, bool as_sig
     return as_signed ? range_as<std::make_signed_t<Word> >(in, elements) : range_as<Word>(in, elements);
 }
 
+template <class Word>
+void widen(const std::uint8_t* HWY_RESTRICT in, std::size_t elements, Word reference, Word* HWY_RESTRICT out) {
+    const Wide<Word> d;
+    constexpr std::size_t lanes = 32 / sizeof(Word);
+    const hn::FixedTag<std::uint8_t, lanes> d_narrow;
+    const auto low = hn::Set(d, reference);
+    for (std::size_t i = 0; i < elements; i += lanes) {
+        const auto narrow = hn::LoadU(d_narrow, in + i);
+        if constexpr (sizeof(Word) == 1) {
+            hn::StoreU(hn::Add(narrow, low), d, out + i);
+        } else if constexpr (sizeof(Word) == 8) {
+            hn::StoreU(hn::Add(hn::PromoteTo(d, hn::PromoteTo(hn::FixedTag<std::uint32_t, lanes>(), narrow)), low), d, out + i);
+        } else {
+            hn::StoreU(hn::Add(hn::PromoteTo(d, narrow), low), d, out + i);
+        }
+    }
+}
+
 /// Each lane plus those before it in its half of the vector.
 template <std::size_t Bytes, class Vector>
 HWY_INLINE Vector add_up_half(Vector numbers) {
@@ -99,8 +117,9 @@ void add_up(const Word* HWY_RESTRICT in, std::size_t elements, Word first, Word*
 }
 
 template <class Word>
-inline constexpr LayerKernels<Word> layer = {find_runs<Word>, differences<Word>, range<Word>,       pack<Word>,
-                                             unpack<Word>,    add_up<Word>,      repeat_runs<Word>, repeat_short_runs<Word>};
+inline constexpr LayerKernels<Word> layer = {find_runs<Word>, differences<Word>, range<Word>,
+                                             pack<Word>,      unpack<Word>,      widen<Word>,
+                                             add_up<Word>,    repeat_runs<Word>, repeat_short_runs<Word>};
 
 #endif
 

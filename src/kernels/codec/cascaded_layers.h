@@ -15,8 +15,8 @@ namespace plumb::kernels::codec::cascaded {
 
 /// Input bytes of an inner chunk; an array has at most as many elements, and so has a run.
 inline constexpr std::size_t inner_bytes = 4096;
-/// 16 elements of 8 bytes, and a vector behind them.
-inline constexpr std::size_t padding = 16 * 8 + 64;
+/// 64 elements of 8 bytes, which sixteen runs of four are, and a vector behind them.
+inline constexpr std::size_t padding = 64 * 8 + 64;
 
 template <class Word>
 struct Range {
@@ -46,6 +46,8 @@ struct LayerKernels {
     void (*pack)(const Word* in, std::size_t elements, Word reference, unsigned bits, std::uint8_t* out);
 
     void (*unpack)(const PackedArray<Word>& in, Word* out);
+    /// out[i] = in[i] + reference.
+    void (*widen)(const std::uint8_t* in, std::size_t elements, Word reference, Word* out);
     /// out[0] = first, out[i + 1] = out[i] + in[i]: one element more than `elements`.
     void (*add_up)(const Word* in, std::size_t elements, Word first, Word* out);
     /// Writes values[r] counts[r] times. False when a count is 0 or the sum of the counts is not `elements`; then `out` holds anything,

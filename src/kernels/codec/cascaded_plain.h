@@ -71,6 +71,11 @@ void unpack(const PackedArray<Word>& in, Word* out) {
 }
 
 template <class Word>
+void widen(const std::uint8_t* in, std::size_t elements, Word reference, Word* out) {
+    for (std::size_t i = 0; i < elements; ++i) out[i] = static_cast<Word>(in[i] + reference);
+}
+
+template <class Word>
 void add_up(const Word* in, std::size_t elements, Word first, Word* out) {
     Word sum = first;
     out[0] = sum;
@@ -110,7 +115,8 @@ bool repeat_short_runs(const Word* values, const PackedArray<std::uint16_t>& cou
 }
 
 template <class Word>
-inline constexpr LayerKernels<Word> kernels = {find_runs<Word>, differences<Word>, range<Word>,       pack<Word>,
-                                               unpack<Word>,    add_up<Word>,      repeat_runs<Word>, repeat_short_runs<Word>};
+inline constexpr LayerKernels<Word> kernels = {find_runs<Word>, differences<Word>, range<Word>,
+                                               pack<Word>,      unpack<Word>,      widen<Word>,
+                                               add_up<Word>,    repeat_runs<Word>, repeat_short_runs<Word>};
 
 }  // namespace plumb::kernels::codec::cascaded::plain

@@ -162,32 +162,46 @@ bool repeat_runs(const Word* HWY_RESTRICT values, const std::uint16_t* HWY_RESTR
     return at == elements;
 }
 
-template <class Word>
-bool repeat_short_runs(const Word* HWY_RESTRICT values, const PackedArray<std::uint16_t>& counts, Word* HWY_RESTRICT out,
-                       std::size_t elements) {
+/// The outputs of Runs runs of 1 to 4 elements whose lengths are packed in Bits bits each: where they end.
+template <unsigned Bits, std::size_t Runs, class Word>
+HWY_INLINE std::size_t repeat_packed(const Word* HWY_RESTRICT values, const std::uint8_t* HWY_RESTRICT packed, Word* HWY_RESTRICT out) {
+    std::size_t at = 0;
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < Runs; r += 4) {
+        const std::size_t key = Bits == 2 ? packed[r / 4] : spread_bits[packed[r / 8] >> r % 8 & 15];
+        at += repeat_four(values + r, key, out + at);
+    }
+    return at;
+}
+
+/// Sixteen runs at a time: where they end is looked at once, which is why so many elements may be written behind the last one.
+template <unsigned Bits, class Word>
+bool repeat_short_runs_of(const Word* HWY_RESTRICT values, const PackedArray<std::uint16_t>& counts, Word* HWY_RESTRICT out,
+                          std::size_t elements) {
     const std::uint8_t* packed = counts.data;
     const std::size_t runs = counts.elements;
     std::size_t at = 0;
     std::size_t r = 0;
-    if (counts.bits == 2) {
-        for (; r + 4 <= runs; r += 4) {
-            at += repeat_four(values + r, packed[r / 4], out + at);
-            if (at > elements) [[unlikely]]
-                return false;
-        }
-    } else {
-        for (; r + 8 <= runs; r += 8) {
-            const std::size_t eight = packed[r / 8];
-            at += repeat_four(values + r, spread_bits[eight & 15], out + at);
-            at += repeat_four(values + r + 4, spread_bits[eight >> 4], out + at);
-            if (at > elements) [[unlikely]]
-                return false;
-        }
+    for (; r + 16 <= runs; r += 16) {
+        at += repeat_packed<Bits, 16>(values + r, packed + r * Bits / 8, out + at);
+        if (at > elements) [[unlikely]]
+            return false;
+    }
+    for (; r + 8 <= runs; r += 8) {
+        at += repeat_packed<Bits, 8>(values + r, packed + r * Bits / 8, out + at);
+        if (at > elements) [[unlikely]]
+            return false;
     }
     for (; r < runs; ++r) {
         if (!repeat_one(values[r], plain::short_count(counts, r), out, elements, at)) return false;
     }
     return at == elements;
+}
+
+template <class Word>
+bool repeat_short_runs(const Word* values, const PackedArray<std::uint16_t>& counts, Word* out, std::size_t elements) {
+    return counts.bits == 2 ? repeat_short_runs_of<2>(values, counts, out, elements)
+                            : repeat_short_runs_of<1>(values, counts, out, elements);
 }
 
 #endif
