@@ -13,6 +13,7 @@ const std::vector<Codec>& codecs() {
         snappy_codec(),    //
         deflate_codec(),   //
         igzip_codec(),     //
+        gdeflate_codec(),  //
         cascaded_codec(),  //
         bitcomp_codec(),   //
         nvcomp_gdeflate_codec(),
