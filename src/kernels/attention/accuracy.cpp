@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "kernels/attention/error_norm.h"
 #include "kernels/attention/masks.h"
 
 namespace plumb::kernels::attention {
@@ -18,20 +19,6 @@ namespace {
 /// Of the arithmetic, whatever the type of the output.
 constexpr double u = base::rounding_unit(base::Dtype::fp32);
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// Largest |out - exact|; infinite where one is NaN or inf and the other is not the same.
-double largest_error(std::span<const double> exact, std::span<const float> out) {
-    double largest = 0;
-    for (std::size_t i = 0; i < exact.size(); ++i) {
-        const double value = out[i];
-        if (std::isfinite(exact[i]) && std::isfinite(value)) {
-            largest = std::max(largest, std::abs(value - exact[i]));
-        } else if (std::isnan(exact[i]) != std::isnan(value) || (!std::isnan(value) && value != exact[i])) {
-            return infinity;
-        }
-    }
-    return largest;
-}
 
 /// First-order effect on one query's outputs of rounding each of its scores and probabilities once, largest over its outputs, in units of
 /// u.
@@ -140,11 +127,6 @@ double plain_error_in_order(const Problem& problem, std::span<const double> refe
     return largest_error(reference_BNHE, out);
 }
 
-std::int64_t distinct_up_to_two(std::span<const float> out) {
-    if (out.empty()) return 0;
-    return std::all_of(out.begin(), out.end(), [&](float value) { return value == out.front(); }) ? 1 : 2;
-}
-
 }  // namespace
 
 bool Accuracy::within() const {
@@ -156,10 +138,6 @@ Accuracy measure_accuracy(const Problem& problem, std::span<const double> refere
     validate(problem);
     for (const std::size_t size : {reference_BNHE.size(), plain_BNHE.size(), out_BNHE.size()}) require_output_size(problem.shape, size);
 
-    double largest_output = 0;
-    for (const double value : reference_BNHE) {
-        if (std::isfinite(value)) largest_output = std::max(largest_output, std::abs(value));
-    }
     Accuracy accuracy;
     accuracy.max_error = largest_error(reference_BNHE, out_BNHE);
     accuracy.plain_max_error = largest_error(reference_BNHE, plain_BNHE);
@@ -167,9 +145,8 @@ Accuracy measure_accuracy(const Problem& problem, std::span<const double> refere
     accuracy.compared = std::ssize(out_BNHE);
     accuracy.distinct = distinct_up_to_two(out_BNHE);
     const auto update_bound = [&] {
-        const double allowed = 2 * std::max(accuracy.plain_max_error, accuracy.single_rounding);
-        const double rounding = base::rounding_unit(problem.dtype) * (largest_output + allowed);
-        accuracy.bound = allowed + std::max(rounding, base::smallest_denormal(problem.dtype) / 2);
+        accuracy.bound =
+            error_bound(std::max(accuracy.plain_max_error, accuracy.single_rounding), largest_finite(reference_BNHE), problem.dtype);
     };
     update_bound();
     for (int draw = 1; draw < plain_orders && std::isfinite(accuracy.max_error) && accuracy.max_error > accuracy.bound; ++draw) {
