@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver of the fused backward pass. A task is one key head and one part of its blocks of keys: for each block all query heads that
 // read it and all their tiles, so that dk and dv of the block stay in cache and are written once, while dq collects in the part's own
-// buffer. When the parts of a head are done, their buffers are added in order. The alternative, a pass over keys for dk and dv and one over
-// queries for dq, needs no buffer but computes scores and their gradients twice: seven products in place of five.
+// buffer. When the parts of a head are done, their buffers are added in order. Heads are taken in groups whose packed rows fit the cache.
+// The alternative, a pass over keys for dk and dv and one over queries for dq, needs no buffer but computes scores and their gradients
+// twice: seven products in place of five.
 #include "kernels/attention/backward.h"
 
 #include <omp.h>
@@ -34,31 +35,44 @@ class BackwardPass {
     }
 
     void run() {
-        const std::int64_t query_rows = shape_.keys == 0 ? 0 : shape_.batch * shape_.heads * shape_.queries;
-        const std::int64_t group_rows = shape_.group() * shape_.queries;
+        const std::int64_t rows = shape_.group() * shape_.queries;
         // Nothing below allocates or throws.
 #pragma omp parallel num_threads(problem_.threads)
         {
             const BackwardScratch& scratch = scratches_[omp_get_thread_num()];
-#pragma omp for schedule(static)
-            for (std::int64_t row = 0; row < query_rows; ++row) operands_.prepare_row(row, scratch);
             for (std::int64_t first = 0; first < plan_.key_heads; first += plan_.key_heads_at_once) {
                 const std::int64_t heads = std::min(plan_.key_heads_at_once, plan_.key_heads - first);
+#pragma omp for schedule(static)
+                for (std::int64_t row = 0; row < (shape_.keys == 0 ? 0 : heads * rows); ++row)
+                    operands_.prepare_query(place(first, row / shape_.queries), row % shape_.queries, scratch);
 #pragma omp for schedule(dynamic)
                 for (std::int64_t task = 0; task < heads * plan_.parts; ++task)
-                    differentiate(first + task / plan_.parts, task % plan_.parts, dq_.get() + task * plan_.dq_floats, scratch);
+                    differentiate(first, task / plan_.parts, task % plan_.parts, scratch);
 #pragma omp for schedule(static)
-                for (std::int64_t row = 0; row < heads * group_rows; ++row)
-                    write_query(first + row / group_rows, row / group_rows, row % group_rows);
+                for (std::int64_t row = 0; row < heads * rows; ++row) write_query(place(first, row / shape_.queries), row % shape_.queries);
             }
         }
     }
 
   private:
+    /// `slot`: which query head of the key heads at work, of which `first` is the first.
+    Place place(std::int64_t first, std::int64_t slot) const {
+        const std::int64_t head = first * shape_.group() + slot;
+        return {.b = head / shape_.heads, .h = head % shape_.heads, .slot = slot};
+    }
+
+    /// dq of one part of the query head's key head.
+    float* dq_of(const Place& place, std::int64_t part) const {
+        const std::int64_t key_slot = place.slot / shape_.group();
+        const std::int64_t member = place.slot % shape_.group();
+        return dq_.get() + (key_slot * plan_.parts + part) * plan_.dq_floats + member * shape_.queries * plan_.dq_row;
+    }
+
     /// One part of the blocks of a key head: writes dk and dv of its keys, and the part's dq.
-    void differentiate(std::int64_t key_head, std::int64_t part, float* dq, const BackwardScratch& scratch) const {
-        const std::int64_t b = key_head / shape_.kv_heads();
-        const std::int64_t g = key_head % shape_.kv_heads();
+    void differentiate(std::int64_t first_head, std::int64_t key_slot, std::int64_t part, const BackwardScratch& scratch) const {
+        const std::int64_t b = (first_head + key_slot) / shape_.kv_heads();
+        const std::int64_t g = (first_head + key_slot) % shape_.kv_heads();
+        float* dq = dq_of({.slot = key_slot * shape_.group()}, part);
         std::fill(dq, dq + plan_.dq_floats, 0.0F);
         if (part == 0) clear_padded_keys(b, g, scratch);
         const std::int64_t keys = std::ssize(operands_.keys().of(b));
@@ -66,10 +80,9 @@ class BackwardPass {
             const std::int64_t block_keys = std::min(plan_.block_keys, keys - first);
             BackwardTile work = start_block(b, g, first, block_keys, scratch);
             for (std::int64_t member = 0; member < shape_.group(); ++member) {
-                for (std::int64_t n = 0; n < shape_.queries; n += plan_.tile_queries) {
-                    const Area area{n, std::min(plan_.tile_queries, shape_.queries - n), first, block_keys};
-                    add_tile(b, g * shape_.group() + member, area, dq + member * shape_.queries * plan_.dq_row, work, scratch);
-                }
+                const Place head = place(first_head, key_slot * shape_.group() + member);
+                for (std::int64_t n = 0; n < shape_.queries; n += plan_.tile_queries)
+                    add_tile(head, part, {n, std::min(plan_.tile_queries, shape_.queries - n), first, block_keys}, work, scratch);
             }
             write_keys(b, g, first, block_keys, work.block);
         }
@@ -92,14 +105,14 @@ class BackwardPass {
         return work;
     }
 
-    void add_tile(std::int64_t b, std::int64_t h, Area area, float* head_dq, BackwardTile& work, const BackwardScratch& scratch) const {
-        if (!operands_.find_visible(b, area, work.hidden, scratch)) return;
+    void add_tile(const Place& head, std::int64_t part, Area area, BackwardTile& work, const BackwardScratch& scratch) const {
+        if (!operands_.find_visible(head.b, area, work.hidden, scratch)) return;
         work.block.keys = area.keys;
-        work.tile = operands_.pack_tile(b, h, area, scratch);
-        work.tile.dq_TD = head_dq + area.query * plan_.dq_row;
+        work.tile = operands_.tile(head, area);
+        work.tile.dq_TD = dq_of(head, part) + area.query * plan_.dq_row;
         work.tile.dq_row = plan_.dq_row;
-        work.bias_TJ = operands_.pack_bias(b, h, area, scratch);
-        work.hidden.only_visible = work.hidden.any && operands_.needs_care(area, scratch);
+        work.bias_TJ = operands_.pack_bias(head.b, head.h, area, scratch);
+        work.hidden.only_visible = work.hidden.any && operands_.needs_care(work.tile, area.keys, scratch);
         kernel_.accumulate(work);
     }
 
@@ -135,17 +148,15 @@ class BackwardPass {
         }
     }
 
-    /// `slot`: where the head's buffers stand; `row`: query of the heads that read the key head, head by head.
-    void write_query(std::int64_t key_head, std::int64_t slot, std::int64_t row) const {
-        float* sums = dq_.get() + slot * plan_.parts * plan_.dq_floats + row * plan_.dq_row;
+    void write_query(const Place& head, std::int64_t n) const {
+        float* sums = dq_of(head, 0) + n * plan_.dq_row;
         for (std::int64_t part = 1; part < plan_.parts; ++part) {
-            const float* more = sums + part * plan_.dq_floats;
+            const float* more = dq_of(head, part) + n * plan_.dq_row;
             for (std::int64_t d = 0; d < shape_.head_dim; ++d) sums[d] += more[d];
         }
         const Strides& dq = backward_.dq_strides;
-        const std::int64_t h = key_head % shape_.kv_heads() * shape_.group() + row / shape_.queries;
-        write_row(sums, shape_.head_dim, static_cast<float>(effective_scale(problem_)), backward_.dq,
-                  row_offset(dq, key_head / shape_.kv_heads(), h, row % shape_.queries), dq.column);
+        write_row(sums, shape_.head_dim, static_cast<float>(effective_scale(problem_)), backward_.dq, row_offset(dq, head.b, head.h, n),
+                  dq.column);
     }
 
     const Backward& backward_;

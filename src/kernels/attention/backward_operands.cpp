@@ -16,8 +16,10 @@ BackwardOperands::BackwardOperands(const Backward& backward, const BackwardPlan&
       rows_(rows),
       key_unit_(key_unit),
       keys_(problem_),
-      lse_BHN_(shape_.batch * shape_.heads * shape_.queries),
-      delta_BHN_(lse_BHN_.size()) {}
+      q_ND_(make_buffer(plan.rows_at_once * plan.k_row)),
+      dout_NE_(make_buffer(plan.rows_at_once * plan.v_row)),
+      lse_N_(make_buffer(plan.rows_at_once)),
+      delta_N_(make_buffer(plan.rows_at_once)) {}
 
 void BackwardOperands::pack_row(const void* source, std::int64_t first, std::int64_t column_stride, std::int64_t columns,
                                 std::int64_t row_floats, float* target) const {
@@ -29,21 +31,22 @@ void BackwardOperands::pack_row(const void* source, std::int64_t first, std::int
     std::fill(target + columns, target + row_floats, 0.0F);
 }
 
-void BackwardOperands::prepare_row(std::int64_t row, const BackwardScratch& scratch) {
-    const std::int64_t n = row % shape_.queries;
-    const std::int64_t h = row / shape_.queries % shape_.heads;
-    const std::int64_t b = row / shape_.queries / shape_.heads;
+void BackwardOperands::prepare_query(const Place& place, std::int64_t n, const BackwardScratch& scratch) {
+    const Strides& q = problem_.q_strides;
     const Strides& out = backward_.out_strides;
     const Strides& dout = backward_.dout_strides;
+    const std::int64_t row = place.slot * shape_.queries + n;
     float* out_E = scratch.v_JE;
-    float* dout_E = scratch.dout_TE;
-    pack_row(backward_.out, row_offset(out, b, h, n), out.column, shape_.value_dim, plan_.v_row, out_E);
-    pack_row(backward_.dout, row_offset(dout, b, h, n), dout.column, shape_.value_dim, plan_.v_row, dout_E);
+    float* dout_E = dout_NE_.get() + row * plan_.v_row;
+    pack_row(problem_.q, row_offset(q, place.b, place.h, n), q.column, shape_.head_dim, plan_.k_row, q_ND_.get() + row * plan_.k_row);
+    pack_row(backward_.dout, row_offset(dout, place.b, place.h, n), dout.column, shape_.value_dim, plan_.v_row, dout_E);
+    pack_row(backward_.out, row_offset(out, place.b, place.h, n), out.column, shape_.value_dim, plan_.v_row, out_E);
     // In fp64: the sum costs nothing beside the products.
     double delta = 0;
     for (std::int64_t e = 0; e < shape_.value_dim; ++e) delta += static_cast<double>(dout_E[e]) * static_cast<double>(out_E[e]);
-    delta_BHN_[row] = static_cast<float>(delta);
-    lse_BHN_[row] = static_cast<float>(static_cast<double>(backward_.lse[row]) / plan_.lse_unit);
+    const double lse = backward_.lse[(place.b * shape_.heads + place.h) * shape_.queries + n];
+    delta_N_[row] = static_cast<float>(delta);
+    lse_N_[row] = static_cast<float>(lse / plan_.lse_unit);
 }
 
 void BackwardOperands::pack_keys(std::int64_t b, std::int64_t g, std::int64_t first, std::int64_t keys,
@@ -57,20 +60,13 @@ void BackwardOperands::pack_keys(std::int64_t b, std::int64_t g, std::int64_t fi
     }
 }
 
-QueryTile BackwardOperands::pack_tile(std::int64_t b, std::int64_t h, const Area& area, const BackwardScratch& scratch) const {
-    const Strides& q = problem_.q_strides;
-    const Strides& dout = backward_.dout_strides;
-    for (std::int64_t t = 0; t < area.queries; ++t) {
-        pack_row(problem_.q, row_offset(q, b, h, area.query + t), q.column, shape_.head_dim, plan_.k_row, scratch.q_TD + t * plan_.k_row);
-        pack_row(backward_.dout, row_offset(dout, b, h, area.query + t), dout.column, shape_.value_dim, plan_.v_row,
-                 scratch.dout_TE + t * plan_.v_row);
-    }
-    const std::int64_t row = (b * shape_.heads + h) * shape_.queries + area.query;
+QueryTile BackwardOperands::tile(const Place& place, const Area& area) const {
+    const std::int64_t row = place.slot * shape_.queries + area.query;
     return {.queries = area.queries,
-            .q_TD = scratch.q_TD,
-            .dout_TE = scratch.dout_TE,
-            .lse_T = lse_BHN_.data() + row,
-            .delta_T = delta_BHN_.data() + row};
+            .q_TD = q_ND_.get() + row * plan_.k_row,
+            .dout_TE = dout_NE_.get() + row * plan_.v_row,
+            .lse_T = lse_N_.get() + row,
+            .delta_T = delta_N_.get() + row};
 }
 
 const float* BackwardOperands::pack_bias(std::int64_t b, std::int64_t h, const Area& area, const BackwardScratch& scratch) const {
@@ -124,10 +120,10 @@ bool BackwardOperands::find_visible(std::int64_t b, Area& area, HiddenPairs& hid
     return true;
 }
 
-bool BackwardOperands::needs_care(const Area& area, const BackwardScratch& scratch) const {
-    return !(rows_.all_finite(scratch.q_TD, area.queries, plan_.k_row, shape_.head_dim) &&
-             rows_.all_finite(scratch.dout_TE, area.queries, plan_.v_row, shape_.value_dim) &&
-             rows_.all_finite(scratch.k_JD, area.keys, plan_.k_row, shape_.head_dim));
+bool BackwardOperands::needs_care(const QueryTile& tile, std::int64_t keys, const BackwardScratch& scratch) const {
+    return !(rows_.all_finite(tile.q_TD, tile.queries, plan_.k_row, shape_.head_dim) &&
+             rows_.all_finite(tile.dout_TE, tile.queries, plan_.v_row, shape_.value_dim) &&
+             rows_.all_finite(scratch.k_JD, keys, plan_.k_row, shape_.head_dim));
 }
 
 }  // namespace plumb::kernels::attention

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tiles of the fused backward pass read: rows widened to fp32 and packed, padded keys left out, and which pairs are hidden.
-// Packing everything costs T (D + E) moves for 5 T J D multiply-adds.
+// What tiles of the fused backward pass read: rows widened to fp32 and packed, padded keys left out, and which pairs are hidden. Queries
+// and dO are packed once for the key heads at work, since every block of keys reads them all; keys and values block by block.
 //
-// Legend: B batch, H heads, N queries, T queries of a tile, J keys of a block, D head_dim, E value_dim.
+// Legend: N queries, J keys of a block, D head_dim, E value_dim.
 #pragma once
 #include <cstdint>
-#include <vector>
 
 #include "kernels/attention/backward.h"
 #include "kernels/attention/backward_plan.h"
@@ -28,6 +27,13 @@ struct Area {
     std::int64_t keys = 0;
 };
 
+/// A query head and where it stands among those at work.
+struct Place {
+    std::int64_t b = 0;
+    std::int64_t h = 0;
+    std::int64_t slot = 0;
+};
+
 /// Borrows all it is given. Methods allocate nothing and may run on many threads, each with its own scratch.
 class BackwardOperands {
   public:
@@ -35,19 +41,19 @@ class BackwardOperands {
 
     /// The keys that are read, by record.
     const KeyLists& keys() const { return keys_; }
-    /// delta, and log-sum-exp in units of the scores; `row`: (b H + h) N + n. Every row before the first pack_tile(). Needs M > 0.
-    void prepare_row(std::int64_t row, const BackwardScratch& scratch);
+    /// Packs q and dO of one query, and computes delta and the log-sum-exp in units of the scores. Needs M > 0. `place` first.
+    void prepare_query(const Place& place, std::int64_t n, const BackwardScratch& scratch);
     /// Keys and values of key head g, untransposed.
     void pack_keys(std::int64_t b, std::int64_t g, std::int64_t first, std::int64_t keys, const BackwardScratch& scratch) const;
-    /// Without dq.
-    QueryTile pack_tile(std::int64_t b, std::int64_t h, const Area& area, const BackwardScratch& scratch) const;
+    /// Queries that are prepared, without dq.
+    QueryTile tile(const Place& place, const Area& area) const;
     /// Null where there is no bias.
     const float* pack_bias(std::int64_t b, std::int64_t h, const Area& area, const BackwardScratch& scratch) const;
     /// Shrinks `area` to queries and keys that see each other and says which pairs in it do not; false when none do. `only_visible` is left
     /// to needs_care().
     bool find_visible(std::int64_t b, Area& area, HiddenPairs& hidden, const BackwardScratch& scratch) const;
     /// NaN or inf among the packed rows of q, dO and k.
-    bool needs_care(const Area& area, const BackwardScratch& scratch) const;
+    bool needs_care(const QueryTile& tile, std::int64_t keys, const BackwardScratch& scratch) const;
 
   private:
     void pack_row(const void* source, std::int64_t first, std::int64_t column_stride, std::int64_t columns, std::int64_t row_floats,
@@ -60,8 +66,11 @@ class BackwardOperands {
     const TileKernel& rows_;
     std::int64_t key_unit_;
     KeyLists keys_;
-    std::vector<float> lse_BHN_;  ///< in units of the scores
-    std::vector<float> delta_BHN_;
+    // Of the query heads at work, in order of Place::slot.
+    Buffer q_ND_;
+    Buffer dout_NE_;
+    Buffer lse_N_;
+    Buffer delta_N_;
 };
 
 }  // namespace plumb::kernels::attention

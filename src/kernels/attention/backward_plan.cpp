@@ -10,8 +10,10 @@ namespace {
 
 /// Tasks that a problem should give at least, so that threads find work where heads are few.
 constexpr std::int64_t wanted_tasks = 32;
-/// dq of the heads at work stays below this where one head does.
-constexpr std::int64_t most_dq_floats = std::int64_t{16} << 20;
+/// Packed numbers of the heads at work stay below this where threads find enough tasks so: memory that is used again and again stays in
+/// cache, and is mapped once.
+constexpr std::int64_t most_packed_floats = std::int64_t{4} << 20;
+constexpr std::int64_t tasks_of_a_thread = 4;
 
 /// At least `columns`, an odd number of cache lines: rows that are read column by column then spread over all sets of the cache.
 std::int64_t spread_row(std::int64_t columns) {
@@ -34,7 +36,11 @@ BackwardPlan::BackwardPlan(const Problem& problem, const BackwardKernel& kernel)
     if (key_heads == 0) return;
     const std::int64_t blocks = block_keys == 0 ? 1 : divide_up(s.keys, block_keys);
     parts = std::clamp<std::int64_t>(divide_up(wanted_tasks, key_heads), 1, blocks);
-    key_heads_at_once = std::clamp<std::int64_t>(most_dq_floats / std::max<std::int64_t>(1, parts * dq_floats), 1, key_heads);
+    const std::int64_t packed_floats = s.group() * s.queries * (k_row + v_row) + parts * dq_floats;
+    const std::int64_t few = most_packed_floats / std::max<std::int64_t>(1, packed_floats);
+    const std::int64_t enough = divide_up(tasks_of_a_thread * problem.threads, parts);
+    key_heads_at_once = std::clamp<std::int64_t>(std::max(few, enough), 1, key_heads);
+    rows_at_once = key_heads_at_once * s.group() * s.queries;
 
     // Scores in units of q.k leave a single rounding of lse / |scale| before a difference that is exact where it matters. Where that unit
     // leaves fp32's range, and where a bias must be added in its own unit, the scale goes into k instead.
@@ -60,8 +66,7 @@ BackwardScratch::BackwardScratch(const BackwardPlan& plan, const Shape& shape, b
                   {&v_EJ, padded_keys * shape.value_dim},
                   {&dk_JD, plan.block_keys * plan.k_row},
                   {&dv_JE, plan.block_keys * plan.v_row},
-                  {&q_TD, plan.tile_queries * plan.k_row},
-                  {&dout_TE, plan.tile_queries * plan.v_row},
+
                   {&probability_TJ, scores},
                   {&dscore_TJ, scores},
                   {&bias_TJ, biased ? scores : 0}};

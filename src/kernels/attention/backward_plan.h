@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the fused backward pass cuts its work, and the memory for it. Everything here follows from the sizes of the problem and the
-// instruction set, never from the number of threads, so neither do the bits of the gradients.
+// How the fused backward pass cuts its work, and the memory for it. Tiles, blocks and parts follow from the sizes of the problem and the
+// instruction set, never from the number of threads, so neither do the bits of the gradients; only how many heads are at work at once does.
 #pragma once
 #include <cstdint>
 
@@ -21,7 +21,8 @@ struct BackwardPlan {
     std::int64_t dq_row = 0;
     std::int64_t score_row = 0;
     std::int64_t key_heads = 0;          ///< batch x G
-    std::int64_t key_heads_at_once = 0;  ///< so many have their dq in memory
+    std::int64_t key_heads_at_once = 0;  ///< so many have q, dO and dq packed in memory
+    std::int64_t rows_at_once = 0;       ///< queries of their query heads
     std::int64_t parts = 0;              ///< part p of a key head takes its blocks p, p + parts, p + 2 parts ... and has a dq of its own
     std::int64_t dq_floats = 0;          ///< of one part: dq of all query heads that read the key head
     float query_factor = 1;              ///< multiplied into k for the scores: the sign of the scale, or all of it (see backward_plan.cpp)
@@ -40,8 +41,6 @@ class BackwardScratch {
     float* v_EJ = nullptr;
     float* dk_JD = nullptr;
     float* dv_JE = nullptr;
-    float* q_TD = nullptr;
-    float* dout_TE = nullptr;
     float* probability_TJ = nullptr;
     float* dscore_TJ = nullptr;
     float* bias_TJ = nullptr;
