@@ -90,13 +90,14 @@ class BackwardPass {
 
     BackwardTile start_block(std::int64_t b, std::int64_t g, std::int64_t first, std::int64_t keys, const BackwardScratch& scratch) const {
         operands_.pack_keys(b, g, first, keys, scratch);
-        kernel_.transpose(scratch.k_JD, plan_.k_row, keys, shape_.head_dim, plan_.query_factor, scratch.k_DJ);
-        kernel_.transpose(scratch.v_JE, plan_.v_row, keys, shape_.value_dim, 1.0F, scratch.v_EJ);
+        kernel_.transpose(scratch.k_JD, plan_.k_row, keys, shape_.head_dim, scratch.k_DJ);
+        kernel_.transpose(scratch.v_JE, plan_.v_row, keys, shape_.value_dim, scratch.v_EJ);
         std::fill(scratch.dk_JD, scratch.dk_JD + keys * plan_.k_row, 0.0F);
         std::fill(scratch.dv_JE, scratch.dv_JE + keys * plan_.v_row, 0.0F);
         BackwardTile work;
         work.head_dim = shape_.head_dim;
         work.value_dim = shape_.value_dim;
+        work.score_factor = plan_.score_factor;
         work.exponent_scale = plan_.exponent_scale;
         work.block = {keys, scratch.k_JD, scratch.k_DJ, scratch.v_EJ, scratch.dk_JD, scratch.dv_JE, plan_.k_row, plan_.v_row};
         work.probability_TJ = scratch.probability_TJ;

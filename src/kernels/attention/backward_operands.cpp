@@ -23,7 +23,9 @@ BackwardOperands::BackwardOperands(const Backward& backward, const BackwardPlan&
 
 void BackwardOperands::pack_row(const void* source, std::int64_t first, std::int64_t column_stride, std::int64_t columns,
                                 std::int64_t row_floats, float* target) const {
-    if (column_stride == 1) {
+    if (columns == 0) {
+        // The source may be null then.
+    } else if (column_stride == 1) {
         rows_.widen(problem_.dtype, base::advance(problem_.dtype, source, first), columns, target);
     } else {
         for (std::int64_t c = 0; c < columns; ++c) target[c] = base::load(problem_.dtype, source, first + c * column_stride);

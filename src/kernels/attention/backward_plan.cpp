@@ -43,11 +43,11 @@ BackwardPlan::BackwardPlan(const Problem& problem, const BackwardKernel& kernel)
     rows_at_once = key_heads_at_once * s.group() * s.queries;
 
     // Scores in units of q.k leave a single rounding of lse / |scale| before a difference that is exact where it matters. Where that unit
-    // leaves fp32's range, and where a bias must be added in its own unit, the scale goes into k instead.
+    // leaves fp32's range, and where a bias must be added in its own unit, scores are scaled instead.
     const double scale = effective_scale(problem);
     const double magnitude = std::abs(scale);
     const bool in_units_of_products = problem.bias.data == nullptr && magnitude > 0x1p-60 && magnitude < 0x1p60;
-    query_factor = static_cast<float>(in_units_of_products ? std::copysign(1.0, scale) : scale);
+    score_factor = static_cast<float>(in_units_of_products ? std::copysign(1.0, scale) : scale);
     lse_unit = in_units_of_products ? magnitude : 1.0;
     exponent_scale = static_cast<float>(lse_unit * std::numbers::log2e);
 }

@@ -25,8 +25,8 @@ struct BackwardPlan {
     std::int64_t rows_at_once = 0;       ///< queries of their query heads
     std::int64_t parts = 0;              ///< part p of a key head takes its blocks p, p + parts, p + 2 parts ... and has a dq of its own
     std::int64_t dq_floats = 0;          ///< of one part: dq of all query heads that read the key head
-    float query_factor = 1;              ///< multiplied into k for the scores: the sign of the scale, or all of it (see backward_plan.cpp)
-    float exponent_scale = 1;            ///< probabilities are 2^(exponent_scale (score - lse / lse_unit))
+    float score_factor = 1;    ///< a score is score_factor (q . k) + bias: the sign of the scale, or all of it (backward_plan.cpp)
+    float exponent_scale = 1;  ///< probabilities are 2^(exponent_scale (score - lse / lse_unit))
     double lse_unit = 1;
 };
 

@@ -2,7 +2,7 @@
 // One tile of queries against one block of keys in the backward pass (equations in backward.h). Keys stand in lanes where scores are made,
 // so that masks and biases are read as they lie in memory:
 //
-//   probabilities   P[t, j] = 2^(c (sum_d Q[t, d] K^T[d, j] - lse[t]))           on the way out of the registers
+//   probabilities   P[t, j] = 2^(c (f sum_d Q[t, d] K^T[d, j] - lse[t]))          on the way out of the registers
 //   score gradients dS[t, j] = P[t, j] (sum_e dO[t, e] V^T[e, j] - delta[t])     on the way out of the registers
 //   hidden pairs    P = dS = 0                                                   only in blocks that the mask touches
 //   gradients       dV += P^T dO,  dK += dS^T Q,  dQ += dS K                     sums over the tile or block start from zero in registers
@@ -21,6 +21,7 @@
 
 #include "kernels/attention/product-inl.h"
 #include "kernels/attention/softmax-inl.h"
+#include "kernels/attention/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
@@ -34,11 +35,11 @@ std::int64_t whole_vectors(std::int64_t count) {
     return (count + lanes - 1) / lanes * lanes;
 }
 
-void transpose_panels(const float* source, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float factor, float* target) {
+void transpose_panels(const float* source, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* target) {
     in_pieces<score_vectors>(whole_vectors(rows) / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
         constexpr std::int64_t width = decltype(vectors)::value * lanes;
         const std::int64_t first = first_vector * lanes;
-        transpose_rows(source + first * row_stride, row_stride, 1, HWY_MIN(width, rows - first), width, columns, factor,
+        transpose_rows(source + first * row_stride, row_stride, HWY_MIN(width, rows - first), width, columns, Unchanged(),
                        target + first * columns);
     });
 }
@@ -75,17 +76,21 @@ HWY_INLINE Vector at_most_zero(Vector x) {
 
 void compute_probabilities(const BackwardTile& work) {
     const Floats d;
-    const Exponential exponential(work.exponent_scale);
+    const Exponential<true> exponential(work.exponent_scale);
     // A score above its log-sum-exp is one that fp32 holds too coarsely; no probability exceeds 1 for it.
-    const auto finish = [&](Vector score, std::int64_t at, std::int64_t t) HWY_ATTR {
-        hn::StoreU(exponential(at_most_zero(hn::Sub(score, hn::Set(d, work.tile.lse_T[t])))), d, work.probability_TJ + at);
-    };
+    const auto finish = [&](Vector above_lse, std::int64_t at)
+                            HWY_ATTR { hn::StoreU(exponential(at_most_zero(above_lse)), d, work.probability_TJ + at); };
+    const Vector factor = hn::Set(d, work.score_factor);
     if (work.bias_TJ == nullptr) {
-        score_product(work, work.tile.q_TD, work.block.k_row, work.block.k_DJ, work.head_dim, finish);
+        score_product(work, work.tile.q_TD, work.block.k_row, work.block.k_DJ, work.head_dim,
+                      [&](Vector product, std::int64_t at, std::int64_t t)
+                          HWY_ATTR { finish(hn::MulSub(factor, product, hn::Set(d, work.tile.lse_T[t])), at); });
     } else {
         score_product(work, work.tile.q_TD, work.block.k_row, work.block.k_DJ, work.head_dim,
-                      [&](Vector score, std::int64_t at, std::int64_t t)
-                          HWY_ATTR { finish(hn::Add(score, hn::LoadU(d, work.bias_TJ + at)), at, t); });
+                      [&](Vector product, std::int64_t at, std::int64_t t) HWY_ATTR {
+                          const Vector score = hn::MulAdd(factor, product, hn::LoadU(d, work.bias_TJ + at));
+                          finish(hn::Sub(score, hn::Set(d, work.tile.lse_T[t])), at);
+                      });
     }
 }
 

@@ -14,8 +14,8 @@ namespace plumb::kernels::attention {
 struct KeyBlock {
     std::int64_t keys = 0;        ///< J
     const float* k_JD = nullptr;  ///< rows k_row apart
-    const float* k_DJ = nullptr;  ///< factor x k, transposed by BackwardKernel::transpose
-    const float* v_EJ = nullptr;  ///< transposed alike
+    const float* k_DJ = nullptr;  ///< transposed by BackwardKernel::transpose
+    const float* v_EJ = nullptr;  ///< alike
     float* dk_JD = nullptr;       ///< rows k_row apart: sum of dS q, still without the scale
     float* dv_JE = nullptr;       ///< rows v_row apart
     std::int64_t k_row = 0;
@@ -46,6 +46,7 @@ struct HiddenPairs {
 struct BackwardTile {
     std::int64_t head_dim = 0;
     std::int64_t value_dim = 0;
+    float score_factor = 1;  ///< a score is score_factor (q . k) + bias
     float exponent_scale = 1;
     KeyBlock block;
     QueryTile tile;
@@ -62,9 +63,9 @@ struct BackwardKernel {
     std::int64_t tile_queries;  ///< most queries of a tile
     std::int64_t key_block;     ///< most keys of a block, a multiple of lanes
     std::int64_t key_unit;      ///< a block may be read up to a multiple of so many keys only, though more are transposed
-    /// factor x rows, transposed in panels of as many rows as the score product takes at once: `columns` x (rows rounded up to whole
+    /// Rows transposed in panels of as many rows as the score product takes at once: `columns` x (rows rounded up to whole
     /// vectors) numbers.
-    void (*transpose)(const float* source, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float factor, float* target);
+    void (*transpose)(const float* source, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* target);
     /// Adds the share of the tile and the block to dq, dk and dv.
     void (*accumulate)(const BackwardTile& work);
 };

@@ -39,6 +39,16 @@ class Factor {
     float low_;
 };
 
+/// The factor 1. Factor(1) would make NaN of inf.
+struct Unchanged {
+    float operator()(float x) const { return x; }
+#if HWY_TARGET != HWY_SCALAR
+    HWY_INLINE Vector operator()(Vector x) const {
+        return x;
+    }
+#endif
+};
+
 #if HWY_TARGET != HWY_SCALAR
 
 using FourFloats = hn::Full128<float>;
@@ -57,6 +67,7 @@ HWY_INLINE Vector load_blocks(const float* HWY_RESTRICT source, std::ptrdiff_t r
 }
 
 /// target[c][r] = factor(source[r][c]) for `lanes` rows r and four columns c: 4 x 4 transposes inside the 128-bit blocks.
+template <class Factor>
 HWY_INLINE void transpose_four_columns(const float* HWY_RESTRICT source, std::ptrdiff_t row, const Factor& factor,
                                        float* HWY_RESTRICT target, std::ptrdiff_t target_row) {
     const Floats d;
@@ -100,10 +111,10 @@ HWY_INLINE void transpose_square(const Source& source, std::uint8_t* HWY_RESTRIC
 
 #endif
 
-/// target[c][r] = factor * source[r][c], rounded once, for `padded_rows` (whole vectors) rows; where there are only
-/// `rows`, the last repeats.
-inline void transpose_rows(const float* HWY_RESTRICT source, std::ptrdiff_t row, std::int64_t rows, std::int64_t padded_rows,
-                           std::int64_t columns, const Factor& factor, float* HWY_RESTRICT target) {
+/// target[c][r] = factor(source[r][c]) for `padded_rows` (whole vectors) rows; where there are only `rows`, the last repeats.
+template <class Factor>
+HWY_INLINE void transpose_rows(const float* HWY_RESTRICT source, std::ptrdiff_t row, std::int64_t rows, std::int64_t padded_rows,
+                               std::int64_t columns, const Factor& factor, float* HWY_RESTRICT target) {
     for (std::int64_t r = 0; r < padded_rows; r += lanes) {
         std::int64_t c = 0;
 #if HWY_TARGET != HWY_SCALAR
