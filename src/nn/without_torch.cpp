@@ -2,6 +2,7 @@
 // What nn answers in a build with -DPLUMB_TORCH=OFF, in place of every other .cpp here: nothing is available, and that is the reason.
 // To add a public function to nn: answer it here too.
 #include "base/error.h"
+#include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
 
 namespace plumb::nn {
@@ -22,6 +23,19 @@ std::string why_not(const std::string&, const kernels::attention::Problem&) {
 }
 
 std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const kernels::attention::Problem&) {
+    throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::vector<std::string> attention_gradient_names() {
+    return {};
+}
+
+std::string why_no_gradients(const std::string&, const kernels::attention::Problem&) {
+    return reason;
+}
+
+std::unique_ptr<AttentionGradients> make_attention_gradients(const std::string& name, const kernels::attention::Problem&, const void*,
+                                                             const kernels::attention::Strides&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
 }
 

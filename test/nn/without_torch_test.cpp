@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
 
 namespace plumb::nn {
 
 TEST(WithoutTorch, OffersNoPeerAndNoVersion) {
     EXPECT_TRUE(attention_peers().empty());
+    EXPECT_TRUE(attention_gradient_names().empty());
     EXPECT_EQ(torch_version(), "");
 }
 
@@ -22,6 +24,11 @@ TEST(WithoutTorch, EveryAnswerGivesTheReason) {
         EXPECT_STREQ(error.what(), "sdpa: built without LibTorch");
         EXPECT_NE(error.hint().find("deps/setup"), std::string::npos);
     }
+}
+
+TEST(WithoutTorch, GradientsGiveTheReasonToo) {
+    EXPECT_EQ(why_no_gradients("fused", {}), "built without LibTorch");
+    EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
 }
 
 }  // namespace plumb::nn

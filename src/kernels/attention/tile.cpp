@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// One query tile against all keys of its head, block by block of keys (online softmax: Milakov and Gimelshein, arXiv 1805.02867; order of
-// the loops as in FlashAttention-2: Dao, arXiv 2307.08691):
+// The arithmetic of the fused kernel: rows of queries against their keys, block by block of keys (online softmax: Milakov and Gimelshein,
+// arXiv 1805.02867; order of the loops as in FlashAttention-2: Dao, arXiv 2307.08691). For each block of keys, for each sub-tile of rows:
 //
 //   scores          S[j, t] = sum_d K[j, d] Q^T[d, t]          in registers, then score_JT; maxima taken on the way out
+//   bias            S = scale S + bias                         score_JT in place, only where there is one
 //   hide            masked scores become -inf                  only in blocks that a mask touches; blocks without a visible key are skipped
 //   probabilities   P = 2^(c (S - m)),  l = alpha l + sum P    score_JT in place
-//   outputs         O = alpha O + sum_j P[j, t] V[j, e]        block sums start from zero in registers, then output_TE, or out after the
-//   last block
+//   outputs         O = alpha O + sum_j P[j, t] V[j, e]        block sums start from zero in registers, then the state's output_TP
 //
-// Rounding: a score is D fused multiply-adds, a block's output `keys of the block`, and one more for each block; nothing depends on how
-// many tiles or threads run.
+// A tile holds several sub-tiles so that a block of keys and values comes from far memory once for all of them; a sub-tile is so small that
+// its scores stay in the nearest cache.
+// Rounding: a score is D fused multiply-adds of a q that is rounded once more where it carries the scale, a block's output `keys of the
+// block`, and one more for each block; nothing depends on how many tiles or threads run.
 #include "kernels/attention/tile.h"
 
 #include "kernels/simd_targets.h"
@@ -20,220 +22,139 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <numbers>
 
-#include "kernels/attention/product-inl.h"
+#include "kernels/attention/convert-inl.h"
+#include "kernels/attention/outputs-inl.h"
+#include "kernels/attention/pack-inl.h"
+#include "kernels/attention/scores-inl.h"
 #include "kernels/attention/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
 
-inline constexpr std::int64_t most_tile_queries = 48;
-inline constexpr std::int64_t most_block_keys = 128;
+// Scores of a sub-tile and block take 24 KB. Rows of a sub-tile fill whole register blocks of both products.
+inline constexpr std::int64_t sub_rows = 48;
+inline constexpr std::int64_t tile_rows = 4 * sub_rows;
+inline constexpr std::int64_t block_keys = 128;
 
-/// A block of keys as the steps below see it.
-struct Block {
-    std::int64_t first = 0;  ///< key
-    std::int64_t keys = 0;
+/// log2(e) scale as double, and what of it q carries.
+struct ScaleSplit {
+    double query_factor = 1;
+    double rest = 1;
 };
 
-/// Writes the scores of the block and their maxima per query.
-void score_block(const Tile& tile, const Block& block, std::int64_t padded_queries, const TileScratch& scratch) {
+/// The scale goes into q where that is sure to lose nothing: numbers of q that become denormal, or too large, must not decide a score. With
+/// a bias, scores stay natural logarithms, because the bias is.
+ScaleSplit split_scale(const Tile& tile, bool biased, double largest_q) {
+    const double magnitude = std::abs(tile.scale);
+    const double sign = std::copysign(1.0, tile.scale);
+    const double scaled = largest_q * magnitude;
+    constexpr double low = 0x1p-100, high = 0x1p100;
+    if (!biased && scaled > low && scaled < high) return {tile.scale * std::numbers::log2e, 1.0};
+    if (magnitude > 0x1p-60 && magnitude < 0x1p60) return {sign, biased ? magnitude : magnitude * std::numbers::log2e};
+    return {tile.scale, biased ? 1.0 : std::numbers::log2e};
+}
+
+float largest_magnitude(const float* numbers, std::int64_t count) {
     const Floats d;
-    for (std::int64_t t = 0; t < padded_queries; t += lanes) hn::StoreU(hn::Set(d, hidden_score), d, scratch.block_maximum_T + t);
-    in_pieces<score_vectors>(padded_queries / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
-        constexpr int Vectors = decltype(vectors)::value;
-        const std::int64_t t = first_vector * lanes;
-        in_pieces<score_rows>(block.keys, [&](auto rows, std::int64_t j) HWY_ATTR {
-            constexpr int Rows = decltype(rows)::value;
-            const Accumulators<Rows, Vectors> score = multiply<Rows, Vectors>(tile.k_MD + (block.first + j) * tile.k_row, tile.k_row, 1,
-                                                                              scratch.query_DT + t, padded_queries, tile.head_dim);
-#pragma GCC unroll 4
-            for (int v = 0; v < Vectors; ++v) {
-                const std::int64_t at = t + v * lanes;
-                Vector maximum = hn::LoadU(d, scratch.block_maximum_T + at);
-#pragma GCC unroll 16
-                for (int r = 0; r < Rows; ++r) {
-                    hn::StoreU(score.at[r][v], d, scratch.score_JT + (j + r) * padded_queries + at);
-                    maximum = hn::Max(maximum, score.at[r][v]);
-                }
-                hn::StoreU(maximum, d, scratch.block_maximum_T + at);
-            }
-        });
-    });
+    Vector largest = hn::Zero(d);
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, numbers + i)));
+    float found = hn::GetLane(hn::MaxOfLanes(d, largest));
+    for (; i < count; ++i) found = std::max(found, std::abs(numbers[i]));
+    return found;
 }
 
-/// Applies the mask to the scores of a block that it touches.
-void hide_block(const Tile& tile, const Block& block, std::int64_t padded_queries, const TileScratch& scratch) {
-    if (tile.mask == MaskKind::causal && tile.first_query_sees < block.first + block.keys) {
-        hide_causal(scratch, padded_queries, block.keys, tile.first_query_sees - block.first);
+/// Rows [first_row, …) of the tile with their queries in lanes.
+SubTile make_sub_tile(const Tile& tile, std::int64_t first_row, const TileScratch& scratch, const RowState& state) {
+    SubTile sub;
+    sub.tile = &tile;
+    sub.first_row = first_row;
+    sub.rows = std::min(sub_rows, tile.row_count - first_row);
+    sub.padded_rows = (sub.rows + lanes - 1) / lanes * lanes;
+    sub.some = sub.all = tile.rows[first_row].sees;
+    for (std::int64_t t = 1; t < sub.rows; ++t) {
+        const KeyRange& sees = sub.row(t).sees;
+        sub.some = {std::min(sub.some.begin, sees.begin), std::max(sub.some.end, sees.end)};
+        sub.all = {std::max(sub.all.begin, sees.begin), std::min(sub.all.end, sees.end)};
     }
-    if (tile.mask == MaskKind::boolean) {
-        transpose_hidden(tile.hidden + block.first, tile.hidden_row, tile.queries, padded_queries, block.keys, scratch.hidden_JT);
-        hide_marked(scratch, padded_queries, block.keys);
+    sub.marked = sub.row(0).hidden != nullptr;
+    sub.biased = sub.row(0).bias != nullptr;
+    sub.query_DT = scratch.query_DT + first_row * tile.head_dim;
+    sub.state = {state.output_TP + first_row * padded_values(tile), state.maximum_T + first_row, state.sum_T + first_row};
+
+    for (std::int64_t t = 0; t < sub.rows; ++t)
+        widen_row(tile.dtype, sub.row(t).q, tile.q_column, tile.head_dim, scratch.wide_TD + t * tile.head_dim);
+    const ScaleSplit split = split_scale(tile, sub.biased, largest_magnitude(scratch.wide_TD, sub.rows * tile.head_dim));
+    sub.bias_scale = static_cast<float>(sub.biased ? split.rest : 1.0);
+    sub.exponent_scale = static_cast<float>(sub.biased ? std::numbers::log2e : split.rest);
+    transpose_rows(scratch.wide_TD, tile.head_dim, sub.rows, sub.padded_rows, tile.head_dim, Factor(split.query_factor), sub.query_DT);
+    start(sub.rows, sub.padded_rows, padded_values(tile), sub.state);
+    return sub;
+}
+
+/// Goes through one block of keys.
+HWY_NOINLINE void absorb(const SubTile& sub, const Block& block, bool first_block, const TileScratch& scratch) {
+    score_block(sub, block, scratch);
+    if (sub.biased) add_bias(sub, block, scratch);
+    hide_block(sub, block, scratch);
+    if (sub.exponent_scale == 1) {
+        exponentiate_block(Exponential<false>(1), sub, block.keys, scratch);
+    } else {
+        exponentiate_block(Exponential<true>(sub.exponent_scale), sub, block.keys, scratch);
+    }
+    if (!sub.tile->values_finite) {
+        weigh_visible(sub, block, first_block, scratch);
+    } else if (first_block) {
+        weigh_block<true>(sub, block, scratch);
+    } else {
+        weigh_block<false>(sub, block, scratch);
     }
 }
 
-/// Where a block's outputs go: kept for the next block, or normalised into `out`.
-struct Destination {
-    float* rows = nullptr;
-    std::int64_t row = 0;
-    bool first_block = false;
-    bool normalise = false;
-};
-
-void weigh_block(const Tile& tile, const Block& block, std::int64_t padded_queries, std::int64_t padded_values, const Destination& to,
-                 const TileScratch& scratch) {
-    const Floats d;
-    in_pieces<output_vectors>(padded_values / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
-        constexpr int Vectors = decltype(vectors)::value;
-        const std::int64_t e = first_vector * lanes;
-        in_pieces<output_rows>(tile.queries, [&](auto rows, std::int64_t t) HWY_ATTR {
-            constexpr int Rows = decltype(rows)::value;
-            const Accumulators<Rows, Vectors> sum = multiply<Rows, Vectors>(
-                scratch.score_JT + t, 1, padded_queries, tile.v_ME + block.first * tile.v_row + e, tile.v_row, block.keys);
-#pragma GCC unroll 16
-            for (int r = 0; r < Rows; ++r) {
-                const Vector correction = hn::Set(d, scratch.correction_T[t + r]);
-                const Vector factor = hn::Set(d, to.normalise ? scratch.normaliser_T[t + r] : 1.0F);
-                const float* kept = scratch.output_TE + (t + r) * padded_values + e;
-                float* target = to.rows + (t + r) * to.row + e;
-#pragma GCC unroll 4
-                for (int v = 0; v < Vectors; ++v) {
-                    const Vector total =
-                        to.first_block ? sum.at[r][v] : hn::MulAdd(correction, hn::LoadU(d, kept + v * lanes), sum.at[r][v]);
-                    hn::StoreU(hn::Mul(factor, total), d, target + v * lanes);
-                }
-            }
-        });
-    });
+/// Maxima become powers of two, whatever scale the scores had.
+void finish_maxima(const SubTile& sub) {
+    for (std::int64_t t = 0; t < sub.rows; ++t) {
+        float& maximum = sub.state.maximum_T[t];
+        if (maximum != no_maximum) maximum = static_cast<float>(static_cast<double>(maximum) * sub.exponent_scale);
+    }
 }
 
-/// weigh_block for values that may be NaN or inf: a hidden key adds nothing, where 0 x NaN would be NaN. Slow; same order of summation.
-void weigh_visible(const Tile& tile, const Block& block, std::int64_t padded_queries, std::int64_t padded_values, bool first_block,
-                   const TileScratch& scratch) {
-    for (std::int64_t t = 0; t < tile.queries; ++t) {
-        float* kept = scratch.output_TE + t * padded_values;
-        for (std::int64_t e = 0; e < tile.value_dim; ++e) {
-            float sum = 0;
-            for (std::int64_t j = 0; j < block.keys; ++j) {
-                const bool hidden = tile.mask == MaskKind::causal    ? block.first + j >= tile.first_query_sees + t
-                                    : tile.mask == MaskKind::boolean ? tile.hidden[t * tile.hidden_row + block.first + j] != 0
-                                                                     : false;
-                if (!hidden) sum += scratch.score_JT[j * padded_queries + t] * tile.v_ME[(block.first + j) * tile.v_row + e];
-            }
-            kept[e] = first_block ? sum : scratch.correction_T[t] * kept[e] + sum;
+void accumulate(const Tile& tile, const TileScratch& scratch, const RowState& state) {
+    constexpr std::int64_t most_subs = tile_rows / sub_rows;
+    SubTile subs[most_subs];
+    bool started[most_subs] = {};
+    const std::int64_t count = (tile.row_count + sub_rows - 1) / sub_rows;
+    for (std::int64_t i = 0; i < count; ++i) subs[i] = make_sub_tile(tile, i * sub_rows, scratch, state);
+    for (std::int64_t first = tile.keys.begin; first < tile.keys.end; first += block_keys) {
+        const std::int64_t end = std::min(first + block_keys, tile.keys.end);
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t from = std::max(first, subs[i].some.begin);
+            const Block block{from, std::min(end, subs[i].some.end) - from};
+            if (block.keys <= 0 || hidden_everywhere(subs[i], block)) continue;
+            absorb(subs[i], block, !started[i], scratch);
+            started[i] = true;
         }
-        std::fill(kept + tile.value_dim, kept + padded_values, 0.0F);
     }
+    for (std::int64_t i = 0; i < count; ++i) finish_maxima(subs[i]);
 }
 
-/// 1 / row sum; 0 for a row that saw no key.
-void compute_normalisers(std::int64_t padded_queries, const TileScratch& scratch) {
-    const Floats d;
-    for (std::int64_t t = 0; t < padded_queries; t += lanes) {
-        const Vector sum = hn::LoadU(d, scratch.row_sum_T + t);
-        const Vector inverse = hn::Div(hn::Set(d, 1.0F), sum);
-        hn::StoreU(hn::IfThenElse(hn::Eq(sum, hn::Zero(d)), hn::Zero(d), inverse), d, scratch.normaliser_T + t);
-    }
-}
-
-void write_outputs(const Tile& tile, std::int64_t padded_values, const TileScratch& scratch) {
-    for (std::int64_t t = 0; t < tile.queries; ++t) {
-        const float* kept = scratch.output_TE + t * padded_values;
-        float* out = tile.out + t * tile.out_row;
-        for (std::int64_t e = 0; e < tile.value_dim; ++e) out[e * tile.out_column] = scratch.normaliser_T[t] * kept[e];
-    }
-}
-
-/// Keys that query t of the tile sees, of all keys of the head.
-std::int64_t visible_keys(const Tile& tile, std::int64_t t) {
-    if (tile.mask == MaskKind::causal) return std::clamp<std::int64_t>(tile.first_query_sees + t, 0, tile.keys);
-    if (tile.mask == MaskKind::boolean) {
-        const std::uint8_t* row = tile.hidden + t * tile.hidden_row;
-        return std::count(row, row + tile.keys, std::uint8_t{0});
-    }
-    return tile.keys;
-}
-
-/// A sum of 0 means that no key is visible, or that every visible score is -inf, whose softmax is 0 / 0.
-void spread_undefined_rows(const Tile& tile, const TileScratch& scratch) {
-    for (std::int64_t t = 0; t < tile.queries; ++t) {
-        if (scratch.row_sum_T[t] != 0 || visible_keys(tile, t) == 0) continue;
-        float* out = tile.out + t * tile.out_row;
-        for (std::int64_t e = 0; e < tile.value_dim; ++e) out[e * tile.out_column] = std::numeric_limits<float>::quiet_NaN();
-    }
-}
-
-/// No query of the tile sees a key of the block.
-bool hidden_everywhere(const Tile& tile, const Block& block) {
-    if (tile.mask != MaskKind::boolean) return false;
-    for (std::int64_t t = 0; t < tile.queries; ++t) {
-        if (std::memchr(tile.hidden + t * tile.hidden_row + block.first, 0, static_cast<std::size_t>(block.keys)) != nullptr) return false;
-    }
-    return true;
-}
-
-void attend(const Tile& tile, const TileScratch& scratch) {
-    const std::int64_t padded_queries = (tile.queries + lanes - 1) / lanes * lanes;
-    const std::int64_t padded_values = (tile.value_dim + lanes - 1) / lanes * lanes;
-    const Exponential exponential(tile.exponent_scale);
-
-    transpose_rows(tile.q, tile.q_row, tile.q_column, tile.queries, padded_queries, tile.head_dim, tile.query_factor, scratch.query_DT);
-    std::fill(scratch.row_maximum_T, scratch.row_maximum_T + padded_queries, no_maximum);
-    std::fill(scratch.row_sum_T, scratch.row_sum_T + padded_queries, 0.0F);
-
-    // Keys beyond those that the last query sees are hidden from the whole tile.
-    const std::int64_t keys = visible_keys(tile, tile.queries - 1) < tile.keys && tile.mask == MaskKind::causal
-                                  ? visible_keys(tile, tile.queries - 1)
-                                  : tile.keys;
-    const bool whole_rows = tile.out_column == 1 && padded_values == tile.value_dim && tile.values_finite;
-    bool first_block = true;
-    bool written = false;
-    for (Block block; block.first < keys; block.first += most_block_keys) {
-        block.keys = std::min(most_block_keys, keys - block.first);
-        if (hidden_everywhere(tile, block)) continue;
-
-        score_block(tile, block, padded_queries, scratch);
-        hide_block(tile, block, padded_queries, scratch);
-        in_pieces<score_vectors>(padded_queries / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
-            exponentiate<decltype(vectors)::value>(exponential, scratch, padded_queries, block.keys, first_vector * lanes);
-        });
-
-        const bool last_block = block.first + block.keys == keys;
-        if (last_block) compute_normalisers(padded_queries, scratch);
-        written = last_block && whole_rows;
-        if (tile.values_finite) {
-            const Destination kept{scratch.output_TE, padded_values, first_block, false};
-            const Destination out{tile.out, tile.out_row, first_block, true};
-            weigh_block(tile, block, padded_queries, padded_values, written ? out : kept, scratch);
-        } else {
-            weigh_visible(tile, block, padded_queries, padded_values, first_block, scratch);
-        }
-        first_block = false;
-    }
-    if (!written) {
-        if (first_block) std::fill(scratch.output_TE, scratch.output_TE + tile.queries * padded_values, 0.0F);
-        compute_normalisers(padded_queries, scratch);
-        write_outputs(tile, padded_values, scratch);
-    }
-    spread_undefined_rows(tile, scratch);
-}
-
-bool all_finite(const float* numbers, std::int64_t rows, std::int64_t row_stride, std::int64_t columns) {
-    const Floats d;
-    Vector products = hn::Zero(d);  // 0 x NaN and 0 x inf are NaN, and NaN stays
-    bool tails = true;
-    for (std::int64_t r = 0; r < rows; ++r) {
-        const float* row = numbers + r * row_stride;
-        std::int64_t c = 0;
-        for (; c + lanes <= columns; c += lanes) products = hn::MulAdd(hn::LoadU(d, row + c), hn::Zero(d), products);
-        for (; c < columns; ++c) tails = tails && row[c] * 0.0F == 0.0F;
-    }
-    return tails && hn::AllTrue(d, hn::Eq(products, hn::Zero(d)));
-}
-
-inline constexpr TileKernel kernel = {lanes, most_tile_queries, most_block_keys, attend, all_finite};
+inline constexpr TileKernel kernel = {.lanes = lanes,
+                                      .sub_rows = sub_rows,
+                                      .tile_rows = tile_rows,
+                                      .block_keys = block_keys,
+                                      .few_rows = 0,
+                                      .accumulate = accumulate,
+                                      .accumulate_few = accumulate,
+                                      .merge = merge,
+                                      .finish = finish,
+                                      .pack_keys = pack_keys,
+                                      .pack_values = pack_values,
+                                      .all_finite = all_finite,
+                                      .widen = widen,
+                                      .narrow = narrow};
 
 }  // namespace plumb::kernels::attention::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
