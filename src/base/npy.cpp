@@ -19,26 +19,26 @@ constexpr std::size_t alignment = 64;
 // What two bytes of length can say; more than a shape of 64 sizes ever takes.
 constexpr std::int64_t longest_header = 65535;
 
-struct NamedDtype {
+struct NamedType {
     std::string_view letters;  ///< without the byte order
-    Dtype dtype;
+    ElementType type;
 };
-constexpr std::array<NamedDtype, 13> names = {{{"b1", Dtype::boolean},
-                                               {"?", Dtype::boolean},
-                                               {"i1", Dtype::i8},
-                                               {"i2", Dtype::i16},
-                                               {"i4", Dtype::i32},
-                                               {"i8", Dtype::i64},
-                                               {"u1", Dtype::u8},
-                                               {"u2", Dtype::u16},
-                                               {"u4", Dtype::u32},
-                                               {"u8", Dtype::u64},
-                                               {"f2", Dtype::fp16},
-                                               {"f4", Dtype::fp32},
-                                               {"f8", Dtype::fp64}}};
+constexpr std::array<NamedType, 13> names = {{{"b1", ElementType::boolean},
+                                              {"?", ElementType::boolean},
+                                              {"i1", ElementType::i8},
+                                              {"i2", ElementType::i16},
+                                              {"i4", ElementType::i32},
+                                              {"i8", ElementType::i64},
+                                              {"u1", ElementType::u8},
+                                              {"u2", ElementType::u16},
+                                              {"u4", ElementType::u32},
+                                              {"u8", ElementType::u64},
+                                              {"f2", ElementType::fp16},
+                                              {"f4", ElementType::fp32},
+                                              {"f8", ElementType::fp64}}};
 constexpr std::string_view allowed = "allowed: little-endian b1, i1 to i8, u1 to u8, f2, f4, f8";
 
-Dtype dtype_of(std::string_view descr, const Complaint& complaint) {
+ElementType type_of(std::string_view descr, const Complaint& complaint) {
     const std::string stated = "its numbers are " + in_quotes(descr);
     const char order = descr.empty() ? '\0' : descr.front();
     const bool has_order = order == '<' || order == '>' || order == '|' || order == '=';
@@ -46,13 +46,13 @@ Dtype dtype_of(std::string_view descr, const Complaint& complaint) {
     if (letters == "O") complaint.unsupported(stated + ", Python objects", "save them as numbers: unpickling a file runs its code");
     if (letters == "V2")
         complaint.unsupported(stated + ", records of two bytes; if they are bf16, npy has no name for it", "use safetensors");
-    const auto found = std::ranges::find(names, letters, &NamedDtype::letters);
+    const auto found = std::ranges::find(names, letters, &NamedType::letters);
     if (found == names.end()) complaint.unsupported(stated, std::string(allowed));
-    const bool any_order = size_of(found->dtype) == 1;
+    const bool any_order = size_of(found->type) == 1;
     if (order == '>' && !any_order)
         complaint.unsupported(stated + ", big-endian", "save them with numpy's astype('<" + std::string(letters) + "')");
     if (order != '<' && !any_order) complaint.damaged(stated + ", whose byte order is open; expected '<" + std::string(letters) + "'");
-    return found->dtype;
+    return found->type;
 }
 
 class HeaderBytes {
@@ -105,13 +105,13 @@ class NpySource final : public TensorSource {
                 return static_cast<std::size_t>(got);
             },
             file_->size(), complaint);
-        tensors_.push_back({file_->path().stem().string(), header_.dtype, header_.shape});
+        tensors_.push_back({file_->path().stem().string(), header_.type, header_.shape});
     }
     void read(std::size_t, std::span<std::byte> out) const override {
         if (!header_.fortran_order) return file_->read(header_.bytes, out);
         std::vector<std::byte> stored(out.size());
         file_->read(header_.bytes, stored);
-        reorder_from_fortran(stored, out, header_.shape, size_of(header_.dtype));
+        reorder_from_fortran(stored, out, header_.shape, size_of(header_.type));
     }
     std::optional<std::int64_t> offset(std::size_t) const override {
         return header_.fortran_order ? std::nullopt : std::optional(header_.bytes);
@@ -130,11 +130,11 @@ NpyHeader read_npy_header(const NextBytes& next, std::int64_t size, const Compla
     const std::int64_t length = read_length(bytes, complaint);
     const NpyDictionary dictionary = parse_npy_dictionary(bytes.take(length), complaint);
     NpyHeader header;
-    header.dtype = dtype_of(dictionary.descr, complaint);
+    header.type = type_of(dictionary.descr, complaint);
     header.shape = dictionary.shape;
     header.bytes = bytes.taken();
-    const std::optional<std::int64_t> expected = bytes_of(header.dtype, header.shape);
-    const std::string text = std::string(name(header.dtype)) + " " + shape_text(header.shape);
+    const std::optional<std::int64_t> expected = bytes_of(header.type, header.shape);
+    const std::string text = std::string(name(header.type)) + " " + shape_text(header.shape);
     if (!expected) complaint.damaged(text + " takes more bytes than 63 bits can count");
     if (*expected != size - header.bytes) {
         complaint.damaged(text + " takes " + std::to_string(*expected) + " bytes, but " + std::to_string(size - header.bytes) +
@@ -146,12 +146,12 @@ NpyHeader read_npy_header(const NextBytes& next, std::int64_t size, const Compla
 }
 
 std::string make_npy_header(const TensorInfo& info, const Complaint& complaint) {
-    const auto found = std::ranges::find(names, info.dtype, &NamedDtype::dtype);
-    if (found == names.end()) complaint.unsupported("npy has no " + std::string(name(info.dtype)), "write safetensors, or convert to fp32");
+    const auto found = std::ranges::find(names, info.type, &NamedType::type);
+    if (found == names.end()) complaint.unsupported("npy has no " + std::string(name(info.type)), "write safetensors, or convert to fp32");
     std::string shape;
     for (const std::int64_t axis : info.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(axis);
     if (info.shape.size() == 1) shape += ",";
-    std::string text = "{'descr': '" + std::string(size_of(info.dtype) == 1 ? "|" : "<") + std::string(found->letters) +
+    std::string text = "{'descr': '" + std::string(size_of(info.type) == 1 ? "|" : "<") + std::string(found->letters) +
                        "', 'fortran_order': False, 'shape': (" + shape + "), }";
     constexpr std::size_t before = magic.size() + 4;
     const std::size_t whole = (before + text.size() + 1 + alignment - 1) / alignment * alignment;

@@ -13,7 +13,7 @@
 namespace plumb::base {
 
 struct NpyHeader {
-    Dtype dtype = Dtype::fp32;
+    ElementType type = ElementType::fp32;
     std::vector<std::int64_t> shape;
     bool fortran_order = false;  ///< true: the first axis has the nearest neighbours, and that makes a difference
     std::int64_t bytes = 0;      ///< of the header with all that stands before the numbers

@@ -85,7 +85,7 @@ class NpzSource final : public TensorSource {
         // Behind the last byte the CRC is compared.
         std::byte more{};
         if (member.next({&more, 1}) != 0) complaint.damaged("goes on behind its numbers");
-        if (entry.header.fortran_order) reorder_from_fortran(reordered, out, entry.header.shape, size_of(entry.header.dtype));
+        if (entry.header.fortran_order) reorder_from_fortran(reordered, out, entry.header.shape, size_of(entry.header.type));
     }
     std::optional<std::int64_t> offset(std::size_t) const override { return std::nullopt; }
     const InputFile& file() const override { return *file_; }
@@ -108,7 +108,7 @@ class NpzSource final : public TensorSource {
         const std::int64_t size = require_plausible(facts, complaint);
         Member opened(archive_.get(), index, complaint);
         Entry entry{index, read_npy_header([&](std::span<std::byte> out) { return opened.next(out); }, size, complaint)};
-        tensors_.push_back({name, entry.header.dtype, entry.header.shape});
+        tensors_.push_back({name, entry.header.type, entry.header.shape});
         entries_.push_back(std::move(entry));
     }
 

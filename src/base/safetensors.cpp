@@ -102,7 +102,7 @@ std::string make_header(const std::filesystem::path& path, std::span<const Tenso
             Complaint{path, info.name}.raise(ErrorKind::usage, "safetensors keeps this name for itself", "use another name");
         }
         const std::int64_t end = filled + info.bytes();
-        header[info.name] = {{"dtype", safetensors_name(info.dtype)}, {"shape", info.shape}, {"data_offsets", {filled, end}}};
+        header[info.name] = {{"dtype", safetensors_name(info.type)}, {"shape", info.shape}, {"data_offsets", {filled, end}}};
         filled = end;
     }
     std::string text;
@@ -129,7 +129,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
     require_writable(path, tensors);
     std::vector<std::size_t> order(tensors.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, std::greater(), [&](std::size_t index) { return size_of(tensors[index].info.dtype); });
+    std::ranges::stable_sort(order, std::greater(), [&](std::size_t index) { return size_of(tensors[index].info.type); });
     const std::string header = make_header(path, tensors, order, metadata);
     std::vector<std::string_view> pieces = {header};
     for (const std::size_t index : order) {

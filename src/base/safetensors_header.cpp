@@ -14,23 +14,23 @@ namespace plumb::base {
 
 namespace {
 
-struct NamedDtype {
+struct NamedType {
     std::string_view name;
-    Dtype dtype;
+    ElementType type;
 };
-constexpr std::array<NamedDtype, 13> names = {{{"BOOL", Dtype::boolean},
-                                               {"I8", Dtype::i8},
-                                               {"I16", Dtype::i16},
-                                               {"I32", Dtype::i32},
-                                               {"I64", Dtype::i64},
-                                               {"U8", Dtype::u8},
-                                               {"U16", Dtype::u16},
-                                               {"U32", Dtype::u32},
-                                               {"U64", Dtype::u64},
-                                               {"F16", Dtype::fp16},
-                                               {"BF16", Dtype::bf16},
-                                               {"F32", Dtype::fp32},
-                                               {"F64", Dtype::fp64}}};
+constexpr std::array<NamedType, 13> names = {{{"BOOL", ElementType::boolean},
+                                              {"I8", ElementType::i8},
+                                              {"I16", ElementType::i16},
+                                              {"I32", ElementType::i32},
+                                              {"I64", ElementType::i64},
+                                              {"U8", ElementType::u8},
+                                              {"U16", ElementType::u16},
+                                              {"U32", ElementType::u32},
+                                              {"U64", ElementType::u64},
+                                              {"F16", ElementType::fp16},
+                                              {"BF16", ElementType::bf16},
+                                              {"F32", ElementType::fp32},
+                                              {"F64", ElementType::fp64}}};
 
 constexpr std::string_view metadata_name = "__metadata__";
 
@@ -69,13 +69,13 @@ class HeaderReader {
             return true;
         }
         if (depth_ != 2 || field_ != "dtype") unexpected("text " + in_quotes(text));
-        const auto found = std::ranges::find(names, text, &NamedDtype::name);
+        const auto found = std::ranges::find(names, text, &NamedType::name);
         if (found == names.end()) {
             std::string allowed;
-            for (const NamedDtype& known : names) allowed += (allowed.empty() ? "" : ", ") + std::string(known.name);
+            for (const NamedType& known : names) allowed += (allowed.empty() ? "" : ", ") + std::string(known.name);
             complaint_here().unsupported("dtype " + in_quotes(text), "allowed: " + allowed);
         }
-        entry().info.dtype = found->dtype;
+        entry().info.type = found->type;
         return true;
     }
     bool start_array(std::size_t) {
@@ -107,7 +107,7 @@ class HeaderReader {
     bool end_object() {
         if (--depth_ != 1 || in_metadata()) return true;
         if (given_.size() != 3) complaint_here().damaged("the header does not give all of dtype, shape and data_offsets");
-        if (!bytes_of(entry().info.dtype, entry().info.shape)) complaint_here().damaged("sizes whose product does not fit into 63 bits");
+        if (!bytes_of(entry().info.type, entry().info.shape)) complaint_here().damaged("sizes whose product does not fit into 63 bits");
         return true;
     }
     bool null() { return unexpected("null"); }
@@ -149,8 +149,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, const Complain
     return reader.take();
 }
 
-std::string_view safetensors_name(Dtype dtype) {
-    return std::ranges::find(names, dtype, &NamedDtype::dtype)->name;
+std::string_view safetensors_name(ElementType type) {
+    return std::ranges::find(names, type, &NamedType::type)->name;
 }
 
 }  // namespace plumb::base

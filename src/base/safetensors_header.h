@@ -26,6 +26,6 @@ struct SafetensorsHeader {
 /// Throws through `complaint` what is wrong. Offsets are not compared with each other or with the file.
 SafetensorsHeader parse_safetensors_header(std::string_view text, const Complaint& complaint);
 /// "F32"
-std::string_view safetensors_name(Dtype dtype);
+std::string_view safetensors_name(ElementType type);
 
 }  // namespace plumb::base

@@ -74,9 +74,9 @@ std::span<const std::byte> TensorFile::map(std::string_view name) const {
     const Complaint complaint{path_, info.name};
     const std::optional<std::int64_t> offset = source_->offset(index);
     if (!offset) complaint.unsupported("packed or in Fortran order, so its numbers cannot be used where they lie", "read() copies them");
-    if (*offset % size_of(info.dtype) != 0) {
-        complaint.unsupported("begins at byte " + std::to_string(*offset) + ", not at a multiple of " +
-                                  std::to_string(size_of(info.dtype)) + " as " + std::string(base::name(info.dtype)) + " needs",
+    if (*offset % size_of(info.type) != 0) {
+        complaint.unsupported("begins at byte " + std::to_string(*offset) + ", not at a multiple of " + std::to_string(size_of(info.type)) +
+                                  " as " + std::string(base::name(info.type)) + " needs",
                               "read() copies it");
     }
     if (!mapping_) mapping_ = std::make_unique<FileMapping>(source_->file());
@@ -88,7 +88,7 @@ void require_writable(const std::filesystem::path& path, std::span<const TensorV
     for (const TensorView& tensor : tensors) {
         const Complaint complaint{path, tensor.info.name};
         if (!names.insert(tensor.info.name).second) complaint.raise(ErrorKind::usage, "two tensors of this name", "names differ");
-        const std::optional<std::int64_t> expected = bytes_of(tensor.info.dtype, tensor.info.shape);
+        const std::optional<std::int64_t> expected = bytes_of(tensor.info.type, tensor.info.shape);
         if (!expected || static_cast<std::size_t>(*expected) != tensor.bytes.size()) {
             complaint.raise(ErrorKind::usage, std::to_string(tensor.bytes.size()) + " bytes for " + tensor.info.text(),
                             "expected " + (expected ? std::to_string(*expected) + " bytes" : "sizes from 0 on, whose product fits"));

@@ -61,7 +61,7 @@ class TensorFile {
 enum class Packing { stored, deflated };
 
 // Writers. The file appears whole or not at all (base/file.h). The same tensors give the same bytes. All throw usage for two tensors of one
-// name, for a name that the format cannot hold and for bytes that are not those of the shape; unsupported for a dtype that it does not
+// name, for a name that the format cannot hold and for bytes that are not those of the shape; unsupported for a type that it does not
 // have; failed with the system's reason.
 
 /// Data in descending order of their number's size, so that every number lies at a multiple of its size.

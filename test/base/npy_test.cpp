@@ -29,7 +29,7 @@ TEST_F(Npy, ReadsTheBytesThatNumpyWrites) {
     bytes += std::string("\x00\x00\x01\x00\x02\x00", 6);
     const TensorFile file(write("three.npy", bytes));
     ASSERT_EQ(file.tensors().size(), 1U);
-    EXPECT_EQ(file.tensors()[0], (TensorInfo{"three", Dtype::u16, {3}}));
+    EXPECT_EQ(file.tensors()[0], (TensorInfo{"three", ElementType::u16, {3}}));
     EXPECT_THAT(file.read("three").as<std::uint16_t>(), ElementsAre(0, 1, 2));
     EXPECT_EQ(file.map("three").data()[2], std::byte{1});
 }
@@ -38,7 +38,7 @@ TEST_F(Npy, ReadsEveryVersionAnyOrderOfKeysAndBothQuotes) {
     for (const int major : {1, 2, 3}) {
         const auto path = write("x.npy", npy_bytes("{ \"shape\":(2 ,3,),\n'fortran_order':False , 'descr':\"<f4\"}\n", six_floats, major));
         const TensorFile file(path);
-        EXPECT_EQ(file.at("x"), (TensorInfo{"x", Dtype::fp32, {2, 3}})) << "version " << major;
+        EXPECT_EQ(file.at("x"), (TensorInfo{"x", ElementType::fp32, {2, 3}})) << "version " << major;
         EXPECT_THAT(file.read("x").as<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
     }
 }
@@ -124,16 +124,16 @@ TEST_F(Npy, TakesNoMemoryForSizesThatTheFileDoesNotHave) {
 
 TEST_F(Npy, WritesAHeaderThatNumpyReads) {
     const Complaint complaint{"x.npy", {}};
-    const std::string header = make_npy_header({"x", Dtype::fp32, {2, 3}}, complaint);
+    const std::string header = make_npy_header({"x", ElementType::fp32, {2, 3}}, complaint);
     EXPECT_EQ(header.size() % 64, 0U) << "NumPy maps files whose numbers begin at a multiple of 64";
     EXPECT_EQ(header.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
     EXPECT_EQ(little_endian(header.size() - 10, 2), header.substr(8, 2));
     EXPECT_THAT(header, HasSubstr("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"));
     EXPECT_EQ(header.back(), '\n');
-    EXPECT_THAT(make_npy_header({"x", Dtype::boolean, {3}}, complaint), HasSubstr("'|b1'"));
-    EXPECT_THAT(make_npy_header({"x", Dtype::u64, {3}}, complaint), HasSubstr("'shape': (3,)"));
-    EXPECT_THAT(make_npy_header({"x", Dtype::u64, {}}, complaint), HasSubstr("'shape': ()"));
-    EXPECT_THROW(make_npy_header({"x", Dtype::bf16, {3}}, complaint), Error);
+    EXPECT_THAT(make_npy_header({"x", ElementType::boolean, {3}}, complaint), HasSubstr("'|b1'"));
+    EXPECT_THAT(make_npy_header({"x", ElementType::u64, {3}}, complaint), HasSubstr("'shape': (3,)"));
+    EXPECT_THAT(make_npy_header({"x", ElementType::u64, {}}, complaint), HasSubstr("'shape': ()"));
+    EXPECT_THROW(make_npy_header({"x", ElementType::bf16, {3}}, complaint), Error);
 }
 
 }  // namespace

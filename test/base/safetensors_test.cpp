@@ -25,8 +25,8 @@ TEST_F(Safetensors, ReadsAFileMadeByHand) {
         R"("one":{"dtype":"BOOL","shape":[],"data_offsets":[28,29]}}    )";
     const TensorFile file(write("x.safetensors", safetensors_bytes(header, six_floats + std::string("\x80\x3F\x00\xC0\x01", 5))));
     EXPECT_THAT(file.metadata(), ElementsAre(Pair("made", "by hand")));
-    EXPECT_THAT(file.tensors(), ElementsAre(TensorInfo{"a", Dtype::fp32, {2, 3}}, TensorInfo{"b", Dtype::bf16, {2}},
-                                            TensorInfo{"none", Dtype::i64, {0, 5}}, TensorInfo{"one", Dtype::boolean, {}}));
+    EXPECT_THAT(file.tensors(), ElementsAre(TensorInfo{"a", ElementType::fp32, {2, 3}}, TensorInfo{"b", ElementType::bf16, {2}},
+                                            TensorInfo{"none", ElementType::i64, {0, 5}}, TensorInfo{"one", ElementType::boolean, {}}));
     EXPECT_THAT(file.read("a").as<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
     EXPECT_THAT(file.read("b").to_fp32(), ElementsAre(1.0F, -2.0F));
     EXPECT_THAT(file.read("one").as<std::uint8_t>(), ElementsAre(1));
@@ -113,9 +113,9 @@ TEST_F(Safetensors, PlacesEveryNumberAtAMultipleOfItsSize) {
     const std::vector<std::uint8_t> bytes = {1, 2, 3};
     const std::vector<double> doubles = {1, 2};
     const std::vector<float> floats = {1, 2, 3};
-    const TensorView tensors[] = {tensor_view<std::uint8_t>("bytes", Dtype::u8, {3}, bytes),
-                                  tensor_view<float>("floats", Dtype::fp32, {3}, floats),
-                                  tensor_view<double>("doubles", Dtype::fp64, {2}, doubles)};
+    const TensorView tensors[] = {tensor_view<std::uint8_t>("bytes", ElementType::u8, {3}, bytes),
+                                  tensor_view<float>("floats", ElementType::fp32, {3}, floats),
+                                  tensor_view<double>("doubles", ElementType::fp64, {2}, doubles)};
     for (const char* const padding : {"", "x", "xx", "xxx", "xxxx"}) {
         write_safetensors(folder() / "x.safetensors", tensors, {{"k", padding}});
         const TensorFile file(folder() / "x.safetensors");

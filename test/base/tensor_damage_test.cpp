@@ -24,8 +24,8 @@ class TensorDamage : public TensorFiles {
     std::vector<Sample> samples() const {
         const std::vector<float> floats = {1, 2, 3, 4, 5, 6};
         const std::vector<std::int64_t> integers(40, -2);
-        const TensorView tensors[] = {tensor_view<float>("floats", Dtype::fp32, {2, 3}, floats),
-                                      tensor_view<std::int64_t>("integers", Dtype::i64, {40}, integers)};
+        const TensorView tensors[] = {tensor_view<float>("floats", ElementType::fp32, {2, 3}, floats),
+                                      tensor_view<std::int64_t>("integers", ElementType::i64, {40}, integers)};
         write_safetensors(folder() / "x.safetensors", tensors, {{"made", "for damage"}});
         write_npz(folder() / "stored.npz", tensors, Packing::stored);
         write_npz(folder() / "packed.npz", tensors, Packing::deflated);
@@ -123,7 +123,7 @@ std::string with_number(std::string text, std::uint64_t from, std::uint64_t to, 
 
 TEST_F(TensorDamage, TakesNoMemoryForWhatAnArchiveClaims) {
     const auto all = samples();
-    const std::uint64_t member = make_npy_header({"floats", Dtype::fp32, {2, 3}}, {}).size() + 24;
+    const std::uint64_t member = make_npy_header({"floats", ElementType::fp32, {2, 3}}, {}).size() + 24;
     for (const std::size_t packing : {1, 2}) {
         const Sample& sample = all[packing];
         ASSERT_NE(sample.bytes.find(little_endian(member, 4)), std::string::npos);
