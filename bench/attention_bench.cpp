@@ -70,8 +70,7 @@ void report_speed(benchmark::State& state, double operations, const std::vector<
 void measure(benchmark::State& state, const Workload& workload, const Implementation& implementation, kernels::Isa isa) {
     const Inputs inputs = make_inputs(workload.shape, workload.mask, "uniform01", seed, workload.layout);
     const auto problem = inputs.problem(threads);
-    const Shape& s = workload.shape;
-    std::vector<float> out(s.batch * s.queries * s.heads * s.value_dim);
+    std::vector<std::byte> out(output_size(problem.shape) * base::size_of(problem.dtype));
     const double operations = kernels::attention::operations(problem);
 
     kernels::set_isa(isa);
@@ -98,8 +97,7 @@ void pair_with_peer(benchmark::State& state, const Workload& workload, const std
     nn::set_torch_threads(threads);
     const std::unique_ptr<nn::AttentionPeer> peer = nn::make_attention_peer(peer_name, problem);
     const Implementation& fused = kernels::attention::implementation("fused");
-    const Shape& s = workload.shape;
-    std::vector<float> out(s.batch * s.queries * s.heads * s.value_dim);
+    std::vector<std::byte> out(output_size(problem.shape) * base::size_of(problem.dtype));
     const double operations = kernels::attention::operations(problem);
 
     std::vector<double> fused_times;

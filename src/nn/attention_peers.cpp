@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "kernels/attention/masks.h"
 
 namespace plumb::nn {
 
@@ -31,11 +32,13 @@ using kernels::attention::Strides;
 /// Views of the borrowed arrays, built once; an undefined `hidden` means that every key is visible.
 struct Inputs {
     at::Tensor q_BNHD;
-    at::Tensor k_BMHD;
+    at::Tensor k_BMHD;  ///< with the key heads alone
     at::Tensor v_BMHE;
     at::Tensor hidden_BNM;      ///< expanded without copying; rank 2 below the batch stage
-    at::Tensor sdpa_mask_BHNM;  ///< inverted: true takes part; undefined where is_causal or no mask says it all
+    at::Tensor bias_BHNM;       ///< in the type of q; undefined without a bias
+    at::Tensor sdpa_mask_BHNM;  ///< inverted mask (true takes part), or bias with -inf where hidden; undefined where is_causal says it all
     bool sdpa_is_causal = false;
+    std::int64_t group = 1;  ///< heads that share a key head
     double scale = 1;
 };
 
@@ -46,43 +49,59 @@ at::Tensor softmax_over_visible(at::Tensor score, const at::Tensor& hidden) {
     return at::softmax(score, -1);
 }
 
-at::Tensor one_query(const at::Tensor& q_1D, const at::Tensor& k_MD, const at::Tensor& v_ME, const at::Tensor& hidden_1M, double scale) {
-    const at::Tensor score_1M = at::matmul(q_1D, k_MD.t()) * scale;
-    return at::matmul(softmax_over_visible(score_1M, hidden_1M), v_ME);
+/// What changes the scores of some part of the problem: the same axes left to select from in both.
+struct Changes {
+    at::Tensor hidden;
+    at::Tensor bias;
+};
+
+at::Tensor selected(const at::Tensor& x, std::int64_t axis, std::int64_t index) {
+    return x.defined() ? x.select(axis, index) : x;
 }
 
-at::Tensor loop_queries(const at::Tensor& q_ND, const at::Tensor& k_MD, const at::Tensor& v_ME, const at::Tensor& hidden_NM, double scale) {
+at::Tensor weights(const at::Tensor& product, double scale, const Changes& changes) {
+    const at::Tensor score = product * scale;
+    return softmax_over_visible(changes.bias.defined() ? score + changes.bias : score, changes.hidden);
+}
+
+at::Tensor one_query(const at::Tensor& q_1D, const at::Tensor& k_MD, const at::Tensor& v_ME, const Changes& changes_M, double scale) {
+    return at::matmul(weights(at::matmul(q_1D, k_MD.t()), scale, changes_M), v_ME);
+}
+
+at::Tensor loop_queries(const at::Tensor& q_ND, const at::Tensor& k_MD, const at::Tensor& v_ME, const Changes& changes_NM, double scale) {
     std::vector<at::Tensor> rows_1E;
     for (std::int64_t query = 0; query < q_ND.size(0); ++query) {
-        const at::Tensor hidden_1M = hidden_NM.defined() ? hidden_NM.select(0, query).unsqueeze(0) : at::Tensor();
-        rows_1E.push_back(one_query(q_ND.select(0, query).unsqueeze(0), k_MD, v_ME, hidden_1M, scale));
+        const Changes changes_M{selected(changes_NM.hidden, 0, query), selected(changes_NM.bias, 0, query)};
+        rows_1E.push_back(one_query(q_ND.select(0, query).unsqueeze(0), k_MD, v_ME, changes_M, scale));
     }
     return at::stack(rows_1E).squeeze(1);
 }
 
-at::Tensor loop_heads(const at::Tensor& q_NHD, const at::Tensor& k_MHD, const at::Tensor& v_MHE, const at::Tensor& hidden_NM,
-                      double scale) {
+/// `changes`: hidden NM, bias HNM.
+at::Tensor loop_heads(const at::Tensor& q_NHD, const at::Tensor& k_MHD, const at::Tensor& v_MHE, const Changes& changes, double scale) {
     std::vector<at::Tensor> heads_NE;
     for (std::int64_t head = 0; head < q_NHD.size(1); ++head) {
-        heads_NE.push_back(loop_queries(q_NHD.select(1, head), k_MHD.select(1, head), v_MHE.select(1, head), hidden_NM, scale));
+        const Changes changes_NM{changes.hidden, selected(changes.bias, 0, head)};
+        heads_NE.push_back(loop_queries(q_NHD.select(1, head), k_MHD.select(1, head), v_MHE.select(1, head), changes_NM, scale));
     }
     return at::stack(heads_NE).transpose(0, 1);
 }
 
 at::Tensor loop(const Inputs& in) {
+    const Changes changes{in.hidden_BNM, in.bias_BHNM};
     switch (in.q_BNHD.dim()) {
         case 2:
-            return loop_queries(in.q_BNHD, in.k_BMHD, in.v_BMHE, in.hidden_BNM, in.scale);
+            return loop_queries(in.q_BNHD, in.k_BMHD, in.v_BMHE, changes, in.scale);
         case 3:
-            return loop_heads(in.q_BNHD, in.k_BMHD, in.v_BMHE, in.hidden_BNM, in.scale);
+            return loop_heads(in.q_BNHD, in.k_BMHD, in.v_BMHE, changes, in.scale);
         default:
             break;
     }
     std::vector<at::Tensor> records_NHE;
     for (std::int64_t record = 0; record < in.q_BNHD.size(0); ++record) {
-        const at::Tensor hidden_NM = in.hidden_BNM.defined() ? in.hidden_BNM.select(0, record) : at::Tensor();
+        const Changes of_record{selected(changes.hidden, 0, record), selected(changes.bias, 0, record)};
         records_NHE.push_back(
-            loop_heads(in.q_BNHD.select(0, record), in.k_BMHD.select(0, record), in.v_BMHE.select(0, record), hidden_NM, in.scale));
+            loop_heads(in.q_BNHD.select(0, record), in.k_BMHD.select(0, record), in.v_BMHE.select(0, record), of_record, in.scale));
     }
     return at::stack(records_NHE);
 }
@@ -93,15 +112,15 @@ at::Tensor swap_rows_and_heads(const at::Tensor& x) {
 }
 
 /// The mask with an axis for the heads where scores have one before the record's.
-at::Tensor hidden_for_scores(const Inputs& in) {
-    return in.hidden_BNM.defined() && in.q_BNHD.dim() == 4 ? in.hidden_BNM.unsqueeze(1) : in.hidden_BNM;
+Changes changes_of_scores(const Inputs& in) {
+    return {in.hidden_BNM.defined() && in.q_BNHD.dim() == 4 ? in.hidden_BNM.unsqueeze(1) : in.hidden_BNM, in.bias_BHNM};
 }
 
 at::Tensor broadcast(const Inputs& in) {
     const at::Tensor q_BHND = swap_rows_and_heads(in.q_BNHD);
     const at::Tensor k_BHDM = swap_rows_and_heads(in.k_BMHD).transpose(-2, -1);
     const at::Tensor v_BHME = swap_rows_and_heads(in.v_BMHE);
-    const at::Tensor weight_BHNM = softmax_over_visible(at::matmul(q_BHND, k_BHDM) * in.scale, hidden_for_scores(in));
+    const at::Tensor weight_BHNM = weights(at::matmul(q_BHND, k_BHDM), in.scale, changes_of_scores(in));
     return swap_rows_and_heads(at::matmul(weight_BHNM, v_BHME));
 }
 
@@ -109,8 +128,8 @@ at::Tensor einsum(const Inputs& in) {
     static constexpr std::array<const char*, 3> score = {"nd,md->nm", "hnd,hmd->hnm", "bhnd,bhmd->bhnm"};
     static constexpr std::array<const char*, 3> output = {"nm,me->ne", "hnm,hme->hne", "bhnm,bhme->bhne"};
     const auto stage = static_cast<std::size_t>(in.q_BNHD.dim() - 2);
-    const at::Tensor score_BHNM = at::einsum(score[stage], {swap_rows_and_heads(in.q_BNHD), swap_rows_and_heads(in.k_BMHD)}) * in.scale;
-    const at::Tensor weight_BHNM = softmax_over_visible(score_BHNM, hidden_for_scores(in));
+    const at::Tensor product_BHNM = at::einsum(score[stage], {swap_rows_and_heads(in.q_BNHD), swap_rows_and_heads(in.k_BMHD)});
+    const at::Tensor weight_BHNM = weights(product_BHNM, in.scale, changes_of_scores(in));
     return swap_rows_and_heads(at::einsum(output[stage], {weight_BHNM, swap_rows_and_heads(in.v_BMHE)}));
 }
 
@@ -118,8 +137,8 @@ at::Tensor einsum_direct(const Inputs& in) {
     static constexpr std::array<const char*, 3> score = {"nd,md->nm", "nhd,mhd->hnm", "bnhd,bmhd->bhnm"};
     static constexpr std::array<const char*, 3> output = {"nm,me->ne", "hnm,mhe->nhe", "bhnm,bmhe->bnhe"};
     const auto stage = static_cast<std::size_t>(in.q_BNHD.dim() - 2);
-    const at::Tensor score_BHNM = at::einsum(score[stage], {in.q_BNHD, in.k_BMHD}) * in.scale;
-    return at::einsum(output[stage], {softmax_over_visible(score_BHNM, hidden_for_scores(in)), in.v_BMHE});
+    const at::Tensor product_BHNM = at::einsum(score[stage], {in.q_BNHD, in.k_BMHD});
+    return at::einsum(output[stage], {weights(product_BHNM, in.scale, changes_of_scores(in)), in.v_BMHE});
 }
 
 /// LibTorch takes its fused kernel for four axes only, so lower stages get leading axes of one.
@@ -130,22 +149,24 @@ at::Tensor sdpa(const Inputs& in) {
     };
     const std::optional<at::Tensor> mask = in.sdpa_mask_BHNM.defined() ? std::optional(in.sdpa_mask_BHNM) : std::nullopt;
     const at::Tensor out_BHNE = at::scaled_dot_product_attention(four_axes(in.q_BNHD), four_axes(in.k_BMHD), four_axes(in.v_BMHE), mask,
-                                                                 /*dropout_p=*/0.0, in.sdpa_is_causal, in.scale);
+                                                                 /*dropout_p=*/0.0, in.sdpa_is_causal, in.scale,
+                                                                 /*enable_gqa=*/in.group > 1);
     return out_BHNE.transpose(1, 2);
 }
 
 struct Form {
     const char* name;
     at::Tensor (*compute)(const Inputs&);
-    bool stacks_rows;  ///< builds the output from a list of rows, which must not be empty
+    bool stacks_rows;   ///< builds the output from a list of rows, which must not be empty
+    bool shares_heads;  ///< reads grouped key heads as they are; false: they are repeated first, in every call, as users do
 };
 
 constexpr std::array<Form, 5> forms = {{
-    {"loop", loop, true},
-    {"broadcast", broadcast, false},
-    {"einsum", einsum, false},
-    {"einsum-direct", einsum_direct, false},
-    {"sdpa", sdpa, false},
+    {"loop", loop, true, false},
+    {"broadcast", broadcast, false, false},
+    {"einsum", einsum, false, false},
+    {"einsum-direct", einsum_direct, false, false},
+    {"sdpa", sdpa, false, true},
 }};
 
 const Form& find_form(const std::string& name) {
@@ -161,12 +182,16 @@ std::int64_t rank_of_stage(const kernels::attention::Shape& shape) {
     return shape.batch != 1 ? 4 : shape.heads != 1 ? 3 : 2;
 }
 
-at::Tensor view_BRHC(const float* data, std::int64_t rows, std::int64_t columns, const Strides& strides,
-                     const kernels::attention::Shape& shape) {
+at::ScalarType torch_type(base::Dtype dtype) {
+    return dtype == base::Dtype::fp32 ? at::kFloat : dtype == base::Dtype::bf16 ? at::kBFloat16 : at::kHalf;
+}
+
+at::Tensor view_BRHC(const Problem& problem, const void* data, std::int64_t heads, std::int64_t rows, std::int64_t columns,
+                     const Strides& strides) {
     // from_blob has no form for constant data; no peer writes to its inputs.
-    const at::Tensor whole = at::from_blob(const_cast<float*>(data), {shape.batch, rows, shape.heads, columns},
-                                           {strides.batch, strides.row, strides.head, strides.column}, at::kFloat);
-    switch (rank_of_stage(shape)) {
+    const at::Tensor whole = at::from_blob(const_cast<void*>(data), {problem.shape.batch, rows, heads, columns},
+                                           {strides.batch, strides.row, strides.head, strides.column}, torch_type(problem.dtype));
+    switch (rank_of_stage(problem.shape)) {
         case 2:
             return whole.select(2, 0).select(0, 0);
         case 3:
@@ -180,40 +205,97 @@ at::Tensor copy_of_flags(const std::uint8_t* flags, at::IntArrayRef sizes) {
     return at::from_blob(const_cast<std::uint8_t*>(flags), sizes, at::kByte).to(at::kBool);
 }
 
-/// True where the key is hidden, (B or 1, N or 1, M); undefined without a mask.
-at::Tensor hidden_keys(const Problem& problem) {
+/// True where causality or the window hides the key, (1, N, M); undefined without either. Aligned at the bottom right: LibTorch's own
+/// is_causal aligns at the top left.
+at::Tensor hidden_by_place(const Problem& problem) {
+    if (!kernels::attention::is_positional(problem.mask)) {
+        return {};
+    }
+    const kernels::attention::Shape& shape = problem.shape;
+    at::Tensor hidden_NM = at::ones({shape.queries, shape.keys}, at::kBool);
+    for (std::int64_t query = 0; query < shape.queries; ++query) {
+        const kernels::attention::KeyRange range = kernels::attention::range_of(problem, query);
+        if (range.size() > 0) {
+            hidden_NM.select(0, query).slice(0, range.begin, range.end).fill_(false);
+        }
+    }
+    return hidden_NM.unsqueeze(0);
+}
+
+at::Tensor hidden_by_marks(const Problem& problem) {
     const kernels::attention::Shape& shape = problem.shape;
     switch (problem.mask.kind) {
-        case MaskKind::none:
-            return {};
         case MaskKind::boolean:
             return copy_of_flags(problem.mask.hidden, {shape.batch, shape.queries, shape.keys});
         case MaskKind::key_padding:
             return copy_of_flags(problem.mask.hidden, {shape.batch, shape.keys}).unsqueeze(1);
+        case MaskKind::none:
         case MaskKind::causal:
-            // Bottom-right: the last query sees every key. LibTorch's own is_causal aligns at the top left.
-            return at::ones({shape.queries, shape.keys}, at::kBool).triu(shape.keys - shape.queries + 1).unsqueeze(0);
+        case MaskKind::sliding_window:
+            return {};
     }
     return {};
+}
+
+/// True where the key is hidden, (B or 1, N or 1, M); undefined without a mask.
+at::Tensor hidden_keys(const Problem& problem) {
+    const at::Tensor by_place = hidden_by_place(problem);
+    const at::Tensor by_marks = hidden_by_marks(problem);
+    if (by_place.defined() && by_marks.defined()) {
+        return by_place.logical_or(by_marks);
+    }
+    return by_place.defined() ? by_place : by_marks;
+}
+
+/// Over all four axes, in the type of q: a view of the borrowed numbers for fp32.
+at::Tensor bias_over_scores(const Problem& problem) {
+    const kernels::attention::Shape& shape = problem.shape;
+    const Strides& strides = problem.bias.strides;
+    if (problem.bias.data == nullptr) {
+        return {};
+    }
+    return at::from_blob(const_cast<float*>(problem.bias.data), {shape.batch, shape.heads, shape.queries, shape.keys},
+                         {strides.batch, strides.head, strides.row, strides.column}, at::kFloat)
+        .to(torch_type(problem.dtype));
+}
+
+/// Mask and bias as scaled_dot_product_attention takes them, made once.
+void set_sdpa_mask(const Problem& problem, const at::Tensor& hidden, const at::Tensor& bias_BHNM, Inputs& in) {
+    const bool plain_causal = problem.mask.kind == MaskKind::causal && problem.mask.left < 0;
+    in.sdpa_is_causal = plain_causal && problem.shape.queries == problem.shape.keys && !bias_BHNM.defined();
+    if (bias_BHNM.defined()) {
+        in.sdpa_mask_BHNM = hidden.defined() ? bias_BHNM.masked_fill(hidden.unsqueeze(1), -INFINITY) : bias_BHNM;
+    } else if (hidden.defined() && !in.sdpa_is_causal) {
+        in.sdpa_mask_BHNM = hidden.logical_not().unsqueeze(1);
+    }
 }
 
 Inputs wrap(const Problem& problem) {
     const kernels::attention::Shape& shape = problem.shape;
     Inputs in;
-    in.q_BNHD = view_BRHC(problem.q, shape.queries, shape.head_dim, problem.q_strides, shape);
-    in.k_BMHD = view_BRHC(problem.k, shape.keys, shape.head_dim, problem.k_strides, shape);
-    in.v_BMHE = view_BRHC(problem.v, shape.keys, shape.value_dim, problem.v_strides, shape);
-    in.scale = problem.scale != 0 ? problem.scale : 1 / std::sqrt(static_cast<double>(shape.head_dim));
+    in.q_BNHD = view_BRHC(problem, problem.q, shape.heads, shape.queries, shape.head_dim, problem.q_strides);
+    in.k_BMHD = view_BRHC(problem, problem.k, shape.kv_heads(), shape.keys, shape.head_dim, problem.k_strides);
+    in.v_BMHE = view_BRHC(problem, problem.v, shape.kv_heads(), shape.keys, shape.value_dim, problem.v_strides);
+    in.group = shape.group();
+    in.scale = kernels::attention::effective_scale(problem);
     const at::Tensor hidden = hidden_keys(problem);
-    if (!hidden.defined()) {
-        return in;
+    const at::Tensor bias_BHNM = bias_over_scores(problem);
+    const std::int64_t rank = rank_of_stage(shape);
+    if (hidden.defined()) {
+        const at::Tensor hidden_BNM = hidden.expand({shape.batch, shape.queries, shape.keys});
+        in.hidden_BNM = rank == 4 ? hidden_BNM : hidden_BNM.select(0, 0);
     }
-    const at::Tensor hidden_BNM = hidden.expand({shape.batch, shape.queries, shape.keys});
-    in.hidden_BNM = rank_of_stage(shape) == 4 ? hidden_BNM : hidden_BNM.select(0, 0);
-    in.sdpa_is_causal = problem.mask.kind == MaskKind::causal && shape.queries == shape.keys;
-    if (!in.sdpa_is_causal) {
-        in.sdpa_mask_BHNM = hidden.logical_not().unsqueeze(1);
+    if (bias_BHNM.defined()) {
+        in.bias_BHNM = rank == 4 ? bias_BHNM : rank == 3 ? bias_BHNM.select(0, 0) : bias_BHNM.select(0, 0).select(0, 0);
     }
+    set_sdpa_mask(problem, hidden, bias_BHNM, in);
+    return in;
+}
+
+/// A copy of each key head for each of its heads, for forms that know one head count only.
+Inputs with_repeated_heads(Inputs in) {
+    in.k_BMHD = in.k_BMHD.repeat_interleave(in.group, -2);
+    in.v_BMHE = in.v_BMHE.repeat_interleave(in.group, -2);
     return in;
 }
 
@@ -231,11 +313,12 @@ auto guarded(const std::string& what, Action action) {
 class FormOnProblem : public AttentionPeer {
   public:
     FormOnProblem(const Form& form, const Problem& problem)
-        : form_(form), shape_(problem.shape), threads_(problem.threads), inputs_(guarded(form.name, [&] { return wrap(problem); })) {}
+        : form_(form), threads_(problem.threads), inputs_(guarded(form.name, [&] { return wrap(problem); })) {}
 
     void forward() override {
         set_torch_threads(threads_);
-        guarded(form_.name, [&] { output_ = form_.compute(inputs_); });
+        const bool repeat = inputs_.group > 1 && !form_.shares_heads;
+        guarded(form_.name, [&] { output_ = form_.compute(repeat ? with_repeated_heads(inputs_) : inputs_); });
     }
 
     void copy_output(std::span<float> out_BNHE) const override {
@@ -251,7 +334,6 @@ class FormOnProblem : public AttentionPeer {
 
   private:
     const Form& form_;
-    kernels::attention::Shape shape_;
     int threads_;
     Inputs inputs_;
     at::Tensor output_;
@@ -273,7 +355,10 @@ std::string why_not(const std::string& name, const Problem& problem) {
     if (form.stacks_rows && (shape.batch == 0 || shape.heads == 0 || shape.queries == 0)) {
         return "no rows to stack: batch, heads and queries must be at least 1";
     }
-    for (const Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides}) {
+    if (problem.precision != kernels::attention::Precision::highest) {
+        return "LibTorch lowers the precision of the whole process, not of one call";
+    }
+    for (const Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides, problem.bias.strides}) {
         if (strides.batch < 0 || strides.head < 0 || strides.row < 0 || strides.column < 0) {
             return "LibTorch takes no negative strides";
         }

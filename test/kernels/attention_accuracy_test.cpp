@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -21,32 +22,51 @@ class EveryImplementation : public testing::TestWithParam<test::Runner> {
     /// Runs the implementation on `problem` and expects the rule to hold.
     void expect_within(const Problem& problem, const std::string& what) {
         ASSERT_EQ(GetParam().implementation->why_not(problem), "");
-        std::vector<float> out(test::outputs(problem.shape), -7.0F);
         const test::ForcedIsa forced(GetParam().isa);
-        GetParam().implementation->run(problem, out);
+        const std::vector<float> out = run_widened(*GetParam().implementation, problem);
         const Accuracy accuracy = measure_accuracy(problem, out);
         EXPECT_TRUE(accuracy.within()) << what << " seed " << seed << ": error " << accuracy.max_error << ", bound " << accuracy.bound
                                        << ", plain " << accuracy.plain_max_error << ", single rounding " << accuracy.single_rounding;
     }
 };
 
-TEST_P(EveryImplementation, KeepsTheRuleOnEveryMaskAndEdgeShape) {
+TEST_P(EveryImplementation, KeepsTheRuleOnEveryMaskEdgeShapeAndType) {
     PLUMB_SKIP_WITHOUT(GetParam().isa);
-    for (const Shape& shape : test::edge_shapes()) {
-        for (const MaskKind mask : test::all_masks) {
-            const Inputs inputs = make_inputs(shape, mask, "normal", seed);
-            expect_within(inputs.problem(), test::text(shape) + " " + test::text(mask));
+    for (const base::Dtype dtype : base::all_dtypes()) {
+        for (const Shape& shape : test::edge_shapes()) {
+            for (const MaskKind mask : test::all_masks) {
+                const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype}, "normal", seed);
+                expect_within(inputs.problem(), test::text(shape) + " " + test::text(mask) + " " + std::string(base::name(dtype)));
+            }
         }
     }
 }
 
-TEST_P(EveryImplementation, KeepsTheRuleOnEveryDistribution) {
+TEST_P(EveryImplementation, KeepsTheRuleOnEveryDistributionAndType) {
     PLUMB_SKIP_WITHOUT(GetParam().isa);
     const Shape shape{.batch = 2, .heads = 2, .queries = 70, .keys = 150, .head_dim = 64, .value_dim = 48};
-    for (const Distribution& distribution : distributions()) {
+    for (const base::Dtype dtype : base::all_dtypes()) {
+        for (const Distribution& distribution : distributions()) {
+            for (const MaskKind mask : test::all_masks) {
+                const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype}, distribution.name, seed);
+                expect_within(inputs.problem(),
+                              std::string(distribution.name) + " " + test::text(mask) + " " + std::string(base::name(dtype)));
+            }
+        }
+    }
+}
+
+TEST_P(EveryImplementation, KeepsTheRuleWithABias) {
+    PLUMB_SKIP_WITHOUT(GetParam().isa);
+    const Shape shape{.batch = 2, .heads = 4, .queries = 60, .keys = 150, .head_dim = 32, .value_dim = 32, .key_heads = 2};
+    for (const base::Dtype dtype : base::all_dtypes()) {
         for (const MaskKind mask : test::all_masks) {
-            const Inputs inputs = make_inputs(shape, mask, distribution.name, seed);
-            expect_within(inputs.problem(), std::string(distribution.name) + " " + test::text(mask));
+            for (const float scale : {0.0F, -2.0F, 1e-30F}) {
+                const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype, .bias = true}, "normal", seed);
+                Problem problem = inputs.problem();
+                problem.scale = scale;
+                expect_within(problem, test::text(mask) + " " + std::string(base::name(dtype)) + " scale " + std::to_string(scale));
+            }
         }
     }
 }
@@ -130,6 +150,28 @@ TEST(AccuracyRule, TheGuardForFewOutputsIsOffForLargeOnesAndBelowThePlainErrorFo
     EXPECT_GT(accuracy.single_rounding, 0);
     // Two keys, scores and values of size 1: a few roundings, no more.
     EXPECT_LT(accuracy.single_rounding, 20 * 0x1p-24);
+}
+
+TEST(AccuracyRule, AllowsATypeItsOwnRoundingAndNoMore) {
+    const Shape shape{.batch = 2, .heads = 4, .queries = 32, .keys = 40, .head_dim = 64, .value_dim = 64};
+    for (const base::Dtype dtype : {base::Dtype::bf16, base::Dtype::fp16}) {
+        const Inputs inputs = make_inputs(shape, {.dtype = dtype}, "normal", seed);
+        std::vector<float> out(test::outputs(shape));
+        plain(inputs.problem(), out);
+        double largest = 0;
+        for (float& number : out) {
+            number = base::round_to(dtype, number);
+            largest = std::max(largest, std::abs(static_cast<double>(number)));
+        }
+        const Accuracy accuracy = measure_accuracy(inputs.problem(), out);
+        EXPECT_TRUE(accuracy.within()) << base::name(dtype);
+        EXPECT_LE(accuracy.bound, 1.01 * base::rounding_unit(dtype) * largest) << "the plain form's error is far below the rounding";
+        // Two units in the last place instead of half a one.
+        std::vector<float> wrong = out;
+        const auto place = static_cast<std::size_t>(std::max_element(out.begin(), out.end()) - out.begin());
+        wrong[place] += static_cast<float>(4 * base::rounding_unit(dtype) * largest);
+        EXPECT_FALSE(measure_accuracy(inputs.problem(), wrong).within()) << base::name(dtype);
+    }
 }
 
 TEST(AccuracyRule, RejectsOutputsOfAnotherSize) {

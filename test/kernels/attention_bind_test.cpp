@@ -56,6 +56,21 @@ TEST_F(AttentionBind, NamesBothShapesWhereTwoDoNotFit) {
                 AllOf(HasSubstr("2x7x1x8"), HasSubstr("heads")));
 }
 
+TEST_F(AttentionBind, TakesGroupedHeadsAndRepeatsABiasWhereItsSizeIsOne) {
+    const Problem problem = bind(view(2, 5, 6, 8), view(2, 7, 3, 8), view(2, 7, 3, 4), {}, {}, 0, 1, view(1, 5, 1, 7));
+    EXPECT_EQ(problem.shape.heads, 6);
+    EXPECT_EQ(problem.shape.kv_heads(), 3);
+    EXPECT_EQ(problem.bias.data, numbers.data());
+    EXPECT_EQ(problem.bias.strides.batch, 0);
+    EXPECT_EQ(problem.bias.strides.head, 0);
+    EXPECT_EQ(problem.bias.strides.row, 7);
+    EXPECT_EQ(problem.bias.strides.column, 1);
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 6, 8), view(2, 7, 3, 8), view(2, 7, 3, 4), {}, {}, 0, 1, view(1, 5, 1, 6)); }),
+                AllOf(HasSubstr("1x5x1x6"), HasSubstr("7 keys")));
+    EXPECT_THAT(complaint([&] { bind(view(2, 5, 6, 8), view_bnhd(numbers.data(), 2, 7, 6, 8, base::Dtype::bf16), view(2, 7, 6, 4)); }),
+                AllOf(HasSubstr("q holds fp32"), HasSubstr("k bf16")));
+}
+
 TEST_F(AttentionBind, NamesTheShapeOfAMaskAndTheOneItTakes) {
     const std::int64_t transposed[] = {2, 7, 5}, right[] = {2, 5, 7}, padding[] = {2, 7};
     const auto with = [&](MaskKind kind, std::span<const std::int64_t> sizes) {

@@ -17,7 +17,8 @@ namespace plumb::test {
 using kernels::attention::MaskKind;
 using kernels::attention::Shape;
 
-inline constexpr std::array all_masks = {MaskKind::none, MaskKind::boolean, MaskKind::key_padding, MaskKind::causal};
+inline constexpr std::array all_masks = {MaskKind::none, MaskKind::boolean, MaskKind::key_padding, MaskKind::causal,
+                                         MaskKind::sliding_window};
 
 /// Length 1, sizes that fill no vector, tile or block, more queries than keys, no keys, D and E apart.
 inline const std::vector<Shape>& edge_shapes() {
@@ -32,6 +33,10 @@ inline const std::vector<Shape>& edge_shapes() {
         {.batch = 1, .heads = 1, .queries = 3, .keys = 300, .head_dim = 128, .value_dim = 32},
         {.batch = 2, .heads = 1, .queries = 100, .keys = 20, .head_dim = 8, .value_dim = 8},
         {.batch = 1, .heads = 2, .queries = 1, .keys = 1000, .head_dim = 64, .value_dim = 64},
+        {.batch = 1, .heads = 4, .queries = 19, .keys = 45, .head_dim = 24, .value_dim = 16, .key_heads = 2},
+        {.batch = 2, .heads = 6, .queries = 1, .keys = 290, .head_dim = 64, .value_dim = 64, .key_heads = 1},
+        {.batch = 1, .heads = 1, .queries = 21, .keys = 140, .head_dim = 256, .value_dim = 256},
+        {.batch = 1, .heads = 1, .queries = 9, .keys = 30, .head_dim = 300, .value_dim = 270},
         {.batch = 2, .heads = 1, .queries = 4, .keys = 0, .head_dim = 8, .value_dim = 8},
         {.batch = 0, .heads = 2, .queries = 3, .keys = 4, .head_dim = 8, .value_dim = 8},
         {.batch = 1, .heads = 2, .queries = 0, .keys = 4, .head_dim = 8, .value_dim = 8},
@@ -41,13 +46,14 @@ inline const std::vector<Shape>& edge_shapes() {
 }
 
 inline std::string text(MaskKind mask) {
-    constexpr std::array names = {"none", "boolean", "key_padding", "causal"};
+    constexpr std::array names = {"none", "boolean", "key_padding", "causal", "sliding_window"};
     return names.at(static_cast<std::size_t>(mask));
 }
 
 inline std::string text(const Shape& s) {
     return "B" + std::to_string(s.batch) + " H" + std::to_string(s.heads) + " N" + std::to_string(s.queries) + " M" +
-           std::to_string(s.keys) + " D" + std::to_string(s.head_dim) + " E" + std::to_string(s.value_dim);
+           std::to_string(s.keys) + " D" + std::to_string(s.head_dim) + " E" + std::to_string(s.value_dim) + " G" +
+           std::to_string(s.kv_heads());
 }
 
 /// One implementation on one instruction set.
@@ -72,7 +78,13 @@ inline std::vector<Runner> all_runners() {
 }
 
 inline std::int64_t outputs(const Shape& s) {
-    return s.batch * s.queries * s.heads * s.value_dim;
+    return kernels::attention::output_size(s);
+}
+
+/// fused() into B x N x H x E, widened to fp32.
+inline std::vector<float> fused_output(const kernels::attention::Problem& problem, kernels::Isa isa) {
+    const ForcedIsa forced(isa);
+    return run_widened(kernels::attention::implementation("fused"), problem);
 }
 
 }  // namespace plumb::test

@@ -48,6 +48,28 @@ TEST(AttentionProblem, BadSizesNameTheShapesOfQueriesAndKeys) {
     EXPECT_THAT(usage_error([&] { validate(problem); }), HasSubstr("10^15"));
 }
 
+TEST(AttentionProblem, HeadsThatKeyHeadsDoNotDivideAndImpossibleWindowsAreNamed) {
+    const Inputs inputs = small_inputs(MaskKind::none);
+    Problem problem = inputs.problem();
+    problem.shape.key_heads = 2;
+    EXPECT_THAT(usage_error([&] { validate(problem); }), AllOf(HasSubstr("q 2x3x4x6"), HasSubstr("k 2x2x5x6"), HasSubstr("3 heads")));
+    problem = inputs.problem();
+    problem.mask.left = 3;
+    EXPECT_THAT(usage_error([&] { validate(problem); }), AllOf(HasSubstr("window"), HasSubstr("sliding_window")));
+    problem.mask = {.kind = MaskKind::causal, .left = -2};
+    EXPECT_THAT(usage_error([&] { validate(problem); }), HasSubstr("-2 keys to the left"));
+}
+
+TEST(AttentionProblem, APrecisionThatIsNotOfferedIsRefusedByName) {
+    const Inputs inputs = small_inputs(MaskKind::none);
+    Problem problem = inputs.problem();
+    problem.precision = Precision::medium;
+    for (const Implementation& implementation : implementations()) {
+        EXPECT_THAT(implementation.why_not(problem), HasSubstr("medium"));
+        EXPECT_THROW(run_widened(implementation, problem), base::Error) << implementation.name;
+    }
+}
+
 TEST(AttentionProblem, EveryMissingPointerIsNamed) {
     const Inputs inputs = small_inputs(MaskKind::none);
     for (const auto& [member, text] :
@@ -72,11 +94,11 @@ TEST(AttentionProblem, EveryImplementationRejectsWhatValidateRejects) {
     for (const Implementation& implementation : implementations()) {
         Problem problem = inputs.problem();
         problem.threads = 0;
-        EXPECT_THAT(usage_error([&] { implementation.run(problem, out); }), HasSubstr("threads is 0"));
+        EXPECT_THAT(usage_error([&] { implementation.run(problem, std::as_writable_bytes(std::span(out))); }), HasSubstr("threads is 0"));
         problem = inputs.problem();
         problem.scale = std::numeric_limits<float>::infinity();
-        EXPECT_THAT(usage_error([&] { implementation.run(problem, out); }), HasSubstr("scale"));
-        EXPECT_THAT(usage_error([&] { implementation.run(inputs.problem(), std::span(out).first(10)); }),
+        EXPECT_THAT(usage_error([&] { implementation.run(problem, std::as_writable_bytes(std::span(out))); }), HasSubstr("scale"));
+        EXPECT_THAT(usage_error([&] { implementation.run(inputs.problem(), std::as_writable_bytes(std::span(out).first(10))); }),
                     AllOf(HasSubstr("10"), HasSubstr("2x3x4x7")));
     }
 }
@@ -98,6 +120,13 @@ TEST(AttentionProblem, CausalOperationsAreThePairsThatAreSeen) {
         EXPECT_EQ(operations(problem), 2.0 * 2 * 3 * static_cast<double>(pairs) * (5 + 11)) << queries << " " << keys;
         problem.mask.kind = MaskKind::none;
         EXPECT_EQ(operations(problem), 2.0 * 2 * 3 * queries * keys * (5 + 11));
+        problem.mask = {.kind = MaskKind::sliding_window, .left = 2, .right = 1};
+        pairs = 0;
+        for (int n = 0; n < queries; ++n) {
+            const int place = n + keys - queries;
+            for (int m = 0; m < keys; ++m) pairs += place - 2 <= m && m <= place + 1;
+        }
+        EXPECT_EQ(operations(problem), 2.0 * 2 * 3 * static_cast<double>(pairs) * (5 + 11)) << queries << " " << keys;
     }
 }
 
@@ -139,6 +168,95 @@ TEST(ReferenceAttention, IsTheWeightedMeanThatCanBeComputedByHand) {
     reference(problem, out);
     EXPECT_EQ(out[0], 4.0);
     EXPECT_EQ(out[1], 8.0);
+}
+
+TEST(ReferenceAttention, LogSumExpAndBiasAreWhatCanBeComputedByHand) {
+    const float q[] = {1.0F, 0.0F};
+    const float k[] = {0.0F, 5.0F, 2.0F, 2.0F};
+    const float v[] = {4.0F, 0.0F};
+    // Scores 0 and 2 at scale 1; with the bias log 2 and log 6 - 2 they are logarithms of 2 and 6.
+    const float bias[] = {std::log(2.0F), std::log(6.0F) - 2.0F};
+    Problem problem;
+    problem.shape = {.batch = 1, .heads = 1, .queries = 1, .keys = 2, .head_dim = 2, .value_dim = 1};
+    problem.q = q;
+    problem.k = k;
+    problem.v = v;
+    problem.q_strides = strides_bhnd(1, 1, 2);
+    problem.k_strides = strides_bhnd(2, 1, 2);
+    problem.v_strides = strides_bhnd(2, 1, 1);
+    problem.scale = 1;
+    double out = 0, lse = 0;
+    reference(problem, std::span(&out, 1), std::span(&lse, 1));
+    EXPECT_NEAR(lse, std::log(1 + std::exp(2.0)), 1e-12);
+    problem.bias = {.data = bias, .strides = strides_bhnd(1, 1, 2)};
+    reference(problem, std::span(&out, 1), std::span(&lse, 1));
+    EXPECT_NEAR(out, 1.0, 1e-6);
+    EXPECT_NEAR(lse, std::log(8.0), 1e-6);
+    const std::uint8_t hidden[] = {1, 1};
+    problem.mask = {.kind = MaskKind::key_padding, .hidden = hidden};
+    reference(problem, std::span(&out, 1), std::span(&lse, 1));
+    EXPECT_EQ(out, 0.0);
+    EXPECT_EQ(lse, -std::numeric_limits<double>::infinity());
+}
+
+TEST(ReferenceAttention, AWindowSeesTheKeysThatItsDefinitionNames) {
+    // Equal scores and values 1, 2, 4 …: the sum of the visible values over their number tells which keys were seen.
+    constexpr int keys = 7;
+    for (const int queries : {1, 5, 7, 9}) {
+        for (const std::int64_t left : {-1, 0, 2, 100}) {
+            for (const std::int64_t right : {-1, 0, 1, 100}) {
+                for (const MaskKind kind : {MaskKind::sliding_window, MaskKind::causal, MaskKind::key_padding}) {
+                    const std::vector<float> q(queries, 0.0F), k(keys, 1.0F);
+                    std::vector<float> v(keys);
+                    for (int m = 0; m < keys; ++m) v[m] = static_cast<float>(1 << m);
+                    const std::vector<std::uint8_t> hidden = {0, 0, 1, 0, 0, 0, 1};
+                    Problem problem;
+                    problem.shape = {.batch = 1, .heads = 1, .queries = queries, .keys = keys, .head_dim = 1, .value_dim = 1};
+                    problem.q = q.data();
+                    problem.k = k.data();
+                    problem.v = v.data();
+                    problem.q_strides = strides_bhnd(queries, 1, 1);
+                    problem.k_strides = problem.v_strides = strides_bhnd(keys, 1, 1);
+                    problem.mask = {.kind = kind, .hidden = hidden.data(), .left = left, .right = right};
+                    std::vector<double> out(queries);
+                    reference(problem, out);
+                    for (int n = 0; n < queries; ++n) {
+                        const int place = n + keys - queries;
+                        double sum = 0, seen = 0;
+                        for (int m = 0; m < keys; ++m) {
+                            const bool visible = (left < 0 || m >= place - left) && (right < 0 || m <= place + right) &&
+                                                 (kind != MaskKind::causal || m <= place) &&
+                                                 (kind != MaskKind::key_padding || hidden[m] == 0);
+                            sum += visible ? v[m] : 0.0F;
+                            seen += visible;
+                        }
+                        EXPECT_NEAR(out[n], seen == 0 ? 0.0 : sum / seen, 1e-12)
+                            << "N" << queries << " n" << n << " left " << left << " right " << right << " kind " << static_cast<int>(kind);
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST(ReferenceAttention, GroupedHeadsReadTheHeadOfTheirGroup) {
+    const Shape grouped{.batch = 2, .heads = 6, .queries = 4, .keys = 5, .head_dim = 3, .value_dim = 2, .key_heads = 2};
+    const Inputs inputs = make_inputs(grouped, MaskKind::none, "normal", 3);
+    // The same keys and values written once for each query head.
+    Inputs repeated = inputs;
+    repeated.shape.key_heads = 0;
+    repeated.k.clear();
+    repeated.v.clear();
+    for (std::int64_t row = 0; row < 2 * 5; ++row) {
+        for (std::int64_t h = 0; h < 6; ++h) {
+            for (std::int64_t d = 0; d < 3; ++d) repeated.k.push_back(inputs.k[(row * 2 + h / 3) * 3 + d]);
+            for (std::int64_t e = 0; e < 2; ++e) repeated.v.push_back(inputs.v[(row * 2 + h / 3) * 2 + e]);
+        }
+    }
+    std::vector<double> a(test::outputs(grouped)), b(a.size());
+    reference(inputs.problem(), a);
+    reference(repeated.problem(), b);
+    EXPECT_EQ(a, b);
 }
 
 TEST(ReferenceAttention, GivesTheSameBitsForAnyNumberOfThreads) {

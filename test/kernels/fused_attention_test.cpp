@@ -22,13 +22,7 @@ constexpr float untouched = -12345.0F;
 
 class FusedAttention : public testing::TestWithParam<Isa> {
   protected:
-    std::vector<float> run(const Problem& problem) {
-        const test::ForcedIsa forced(GetParam());
-        const Shape& s = problem.shape;
-        std::vector<float> out(test::outputs(s), untouched);
-        fused(problem, out.data(), strides_bnhd(s.queries, s.heads, s.value_dim));
-        return out;
-    }
+    std::vector<float> run(const Problem& problem) { return test::fused_output(problem, GetParam()); }
 };
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {

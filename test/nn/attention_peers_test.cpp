@@ -55,8 +55,8 @@ Strides bnhd(std::int64_t rows, std::int64_t heads, std::int64_t columns) {
 Case make_case(const Shape& shape, MaskKind mask) {
     Case made;
     made.q = uniform(shape.batch * shape.queries * shape.heads * shape.head_dim, "q");
-    made.k = uniform(shape.batch * shape.keys * shape.heads * shape.head_dim, "k");
-    made.v = uniform(shape.batch * shape.keys * shape.heads * shape.value_dim, "v");
+    made.k = uniform(shape.batch * shape.keys * shape.kv_heads() * shape.head_dim, "k");
+    made.v = uniform(shape.batch * shape.keys * shape.kv_heads() * shape.value_dim, "v");
     if (mask == MaskKind::boolean || mask == MaskKind::key_padding) {
         made.hidden = random_flags(shape.batch * (mask == MaskKind::boolean ? shape.queries : 1), shape.keys);
     }
@@ -65,31 +65,43 @@ Case make_case(const Shape& shape, MaskKind mask) {
                     .k = made.k.data(),
                     .v = made.v.data(),
                     .q_strides = bnhd(shape.queries, shape.heads, shape.head_dim),
-                    .k_strides = bnhd(shape.keys, shape.heads, shape.head_dim),
-                    .v_strides = bnhd(shape.keys, shape.heads, shape.value_dim),
+                    .k_strides = bnhd(shape.keys, shape.kv_heads(), shape.head_dim),
+                    .v_strides = bnhd(shape.keys, shape.kv_heads(), shape.value_dim),
                     .mask = {mask, made.hidden.data()},
                     .scale = 0,
                     .threads = 1};
+    if (mask == MaskKind::sliding_window) {
+        made.problem.mask.left = 3;
+        made.problem.mask.right = 1;
+    }
     return made;
 }
 
 bool is_hidden(const Problem& problem, std::int64_t b, std::int64_t n, std::int64_t m) {
     const Shape& s = problem.shape;
+    const std::int64_t place = n + (s.keys - s.queries);
+    if (problem.mask.left >= 0 && m < place - problem.mask.left) {
+        return true;
+    }
+    if (problem.mask.right >= 0 && m > place + problem.mask.right) {
+        return true;
+    }
     switch (problem.mask.kind) {
         case MaskKind::boolean:
             return problem.mask.hidden[(b * s.queries + n) * s.keys + m] != 0;
         case MaskKind::key_padding:
             return problem.mask.hidden[b * s.keys + m] != 0;
         case MaskKind::causal:
-            return m > n + (s.keys - s.queries);
+            return m > place;
         case MaskKind::none:
+        case MaskKind::sliding_window:
             break;
     }
     return false;
 }
 
-const float* element(const float* data, const Strides& s, std::int64_t b, std::int64_t h, std::int64_t row, std::int64_t column) {
-    return data + b * s.batch + h * s.head + row * s.row + column * s.column;
+const float* element(const void* data, const Strides& s, std::int64_t b, std::int64_t h, std::int64_t row, std::int64_t column) {
+    return static_cast<const float*>(data) + b * s.batch + h * s.head + row * s.row + column * s.column;
 }
 
 /// The definition, term by term, in the arithmetic of `Real`. Rows that see no key are NaN (0 / 0), as in the notebook.
@@ -109,9 +121,10 @@ std::vector<Real> attention_by_definition(const Problem& p) {
                     Real dot = 0;
                     for (std::int64_t d = 0; d < s.head_dim; ++d) {
                         dot += static_cast<Real>(*element(p.q, p.q_strides, b, h, n, d)) *
-                               static_cast<Real>(*element(p.k, p.k_strides, b, h, m, d));
+                               static_cast<Real>(*element(p.k, p.k_strides, b, h / s.group(), m, d));
                     }
-                    score[static_cast<std::size_t>(m)] = dot * scale;
+                    const Real bias = p.bias.data == nullptr ? 0 : static_cast<Real>(*element(p.bias.data, p.bias.strides, b, h, n, m));
+                    score[static_cast<std::size_t>(m)] = dot * scale + bias;
                 }
                 const Real highest = score.empty() ? 0 : *std::max_element(score.begin(), score.end());
                 Real total = 0;
@@ -122,7 +135,8 @@ std::vector<Real> attention_by_definition(const Problem& p) {
                 for (std::int64_t e = 0; e < s.value_dim; ++e) {
                     Real sum = 0;
                     for (std::int64_t m = 0; m < s.keys; ++m) {
-                        sum += score[static_cast<std::size_t>(m)] / total * static_cast<Real>(*element(p.v, p.v_strides, b, h, m, e));
+                        sum += score[static_cast<std::size_t>(m)] / total *
+                               static_cast<Real>(*element(p.v, p.v_strides, b, h / s.group(), m, e));
                     }
                     out_BNHE.push_back(s.keys == 0 ? 0 : total == 0 ? std::numeric_limits<Real>::quiet_NaN() : sum);
                 }
@@ -165,7 +179,33 @@ void expect_as_good_as_plain(const std::string& peer, const Problem& problem) {
         << problem.shape.queries << " M" << problem.shape.keys << ", seed " << seed;
 }
 
-constexpr MaskKind every_mask[] = {MaskKind::none, MaskKind::boolean, MaskKind::key_padding, MaskKind::causal};
+// The yardstick is fp64 on the same rounded numbers.
+TEST(AttentionPeers, ComputeInTheTypeOfTheProblem) {
+    const Shape shape{2, 4, 9, 12, 16, 16, 2};
+    for (const base::Dtype dtype : {base::Dtype::bf16, base::Dtype::fp16}) {
+        Case made = make_case(shape, MaskKind::causal);
+        std::vector<base::Numbers> stored;
+        for (std::vector<float>* numbers : {&made.q, &made.k, &made.v}) {
+            stored.emplace_back(dtype, *numbers);
+            std::ranges::copy(stored.back().widened(), numbers->begin());
+        }
+        Problem problem = made.problem;
+        problem.dtype = dtype;
+        problem.q = stored[0].data();
+        problem.k = stored[1].data();
+        problem.v = stored[2].data();
+        const std::vector<double> expected = attention_by_definition<double>(made.problem);
+        for (const std::string& peer : attention_peers()) {
+            const std::vector<float> out = run(peer, problem);
+            for (const float number : out) ASSERT_EQ(number, base::round_to(dtype, number)) << peer;
+            // Values in [0, 1), scores up to 4: rounding q k, the scores and the probabilities each moves an output by a few units.
+            EXPECT_LE(largest_error(out, expected), 8 * base::rounding_unit(dtype)) << peer << " " << base::name(dtype);
+            EXPECT_GT(largest_error(out, expected), 0.1 * base::rounding_unit(dtype)) << peer << " " << base::name(dtype);
+        }
+    }
+}
+
+constexpr MaskKind every_mask[] = {MaskKind::none, MaskKind::boolean, MaskKind::key_padding, MaskKind::causal, MaskKind::sliding_window};
 
 TEST(AttentionPeers, MatchTheDefinitionOnEveryStageAndMask) {
     const std::vector<Shape> stages = {{1, 1, 32, 32, 64, 64}, {1, 8, 32, 32, 64, 64}, {3, 8, 32, 32, 64, 64}};
@@ -179,12 +219,27 @@ TEST(AttentionPeers, MatchTheDefinitionOnEveryStageAndMask) {
 }
 
 TEST(AttentionPeers, MatchTheDefinitionWhenQueriesAndKeysDiffer) {
-    const std::vector<Shape> shapes = {
-        {2, 3, 5, 17, 8, 12}, {2, 3, 17, 5, 8, 12}, {2, 1, 9, 20, 7, 3}, {1, 4, 1, 30, 16, 16}, {2, 2, 4, 1, 5, 6}};
+    const std::vector<Shape> shapes = {{2, 3, 5, 17, 8, 12}, {2, 3, 17, 5, 8, 12},    {2, 1, 9, 20, 7, 3},  {1, 4, 1, 30, 16, 16},
+                                       {2, 2, 4, 1, 5, 6},   {2, 6, 5, 17, 8, 12, 2}, {1, 4, 6, 9, 8, 8, 1}};
     for (const std::string& peer : attention_peers()) {
         for (const Shape& shape : shapes) {
             for (const MaskKind mask : every_mask) {
                 expect_as_good_as_plain(peer, make_case(shape, mask).problem);
+            }
+        }
+    }
+}
+
+TEST(AttentionPeers, AddABiasAndRepeatItWhereItsStrideIsZero) {
+    for (const Shape& shape : {Shape{2, 4, 7, 9, 8, 8, 2}, Shape{1, 3, 7, 9, 8, 8}, Shape{1, 1, 7, 9, 8, 8}}) {
+        for (const MaskKind mask : every_mask) {
+            Case made = make_case(shape, mask);
+            const std::vector<float> bias = uniform(shape.batch * shape.heads * 7 * 9, "bias");
+            for (const Strides& strides : {Strides{shape.heads * 63, 63, 9, 1}, Strides{0, 9, 0, 1}, Strides{0, 0, 9, 1}}) {
+                made.problem.bias = {bias.data(), strides};
+                for (const std::string& peer : attention_peers()) {
+                    expect_as_good_as_plain(peer, made.problem);
+                }
             }
         }
     }
@@ -285,7 +340,7 @@ TEST(AttentionPeers, NoQueriesGiveNothingOrTheReason) {
 
 TEST(AttentionPeers, NegativeStrideIsUnsupportedWithTheReason) {
     Case made = make_case({1, 1, 4, 4, 8, 8}, MaskKind::none);
-    made.problem.q += 3 * 8;
+    made.problem.q = made.q.data() + 3 * 8;
     made.problem.q_strides.row = -8;
     for (const std::string& peer : attention_peers()) {
         EXPECT_THAT(why_not(peer, made.problem), testing::HasSubstr("negative strides")) << peer;

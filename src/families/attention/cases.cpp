@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "families/attention/executor.h"
+#include "kernels/attention/masks.h"
 #include "nn/attention_peers.h"
 
 namespace plumb::families::attention {
@@ -45,22 +46,8 @@ std::vector<std::int64_t> choose_queries(const CaseKey& key) {
     return queries;
 }
 
-bool is_hidden(const ka::Inputs& inputs, std::int64_t record, std::int64_t query, std::int64_t key) {
-    const ka::Shape& shape = inputs.shape;
-    switch (inputs.mask_kind) {
-        case ka::MaskKind::none:
-            return false;
-        case ka::MaskKind::boolean:
-            return inputs.hidden[static_cast<std::size_t>((record * shape.queries + query) * shape.keys + key)] != 0;
-        case ka::MaskKind::key_padding:
-            return inputs.hidden[static_cast<std::size_t>(record * shape.keys + key)] != 0;
-        case ka::MaskKind::causal:
-            return key > query + (shape.keys - shape.queries);
-    }
-    return false;
-}
-
-/// The checked queries as a problem of their own. Their mask is written out, because a causal mask depends on the place of the query.
+/// The checked queries as a problem of their own. Their mask is written out, because causality and windows depend on the place of the
+/// query.
 void make_checked_problem(Case& made) {
     const ka::Problem whole = made.inputs.problem();
     const ka::Shape& shape = whole.shape;
@@ -68,40 +55,40 @@ void make_checked_problem(Case& made) {
     ka::Inputs& checked = made.checked_inputs;
     checked.shape = shape;
     checked.shape.queries = count;
+    checked.dtype = whole.dtype;
     checked.mask_kind = made.inputs.mask_kind == ka::MaskKind::none ? ka::MaskKind::none : ka::MaskKind::boolean;
-    checked.q.resize(static_cast<std::size_t>(shape.batch * count * shape.heads * shape.head_dim));
-    if (checked.mask_kind == ka::MaskKind::boolean) checked.hidden.resize(static_cast<std::size_t>(shape.batch * count * shape.keys));
     const ka::Strides target = ka::strides_bnhd(count, shape.heads, shape.head_dim);
     for (std::int64_t record = 0; record < shape.batch; ++record) {
-        for (std::int64_t row = 0; row < count; ++row) {
-            const std::int64_t query = made.checked_queries[static_cast<std::size_t>(row)];
+        for (const std::int64_t query : made.checked_queries) {
             for (std::int64_t head = 0; head < shape.heads; ++head) {
-                const float* source = whole.q + record * whole.q_strides.batch + head * whole.q_strides.head + query * whole.q_strides.row;
-                float* destination = checked.q.data() + record * target.batch + head * target.head + row * target.row;
+                const std::int64_t source = record * whole.q_strides.batch + head * whole.q_strides.head + query * whole.q_strides.row;
                 for (std::int64_t column = 0; column < shape.head_dim; ++column)
-                    destination[column] = source[column * whole.q_strides.column];
+                    checked.q.push_back(base::load(whole.dtype, whole.q, source + column * whole.q_strides.column));
+                const ka::Strides& by = whole.bias.strides;
+                const std::int64_t bias = record * by.batch + head * by.head + query * by.row;
+                for (std::int64_t key = 0; key < shape.keys && whole.bias.data != nullptr; ++key)
+                    checked.bias.push_back(whole.bias.data[bias + key * by.column]);
             }
-            for (std::int64_t key = 0; key < shape.keys && !checked.hidden.empty(); ++key) {
-                checked.hidden[static_cast<std::size_t>((record * count + row) * shape.keys + key)] =
-                    is_hidden(made.inputs, record, query, key);
-            }
+            if (checked.mask_kind != ka::MaskKind::boolean) continue;
+            for (std::int64_t key = 0; key < shape.keys; ++key) checked.hidden.push_back(ka::is_hidden(whole, record, query, key));
         }
     }
+    checked.store();
     made.checked_problem = whole;
     made.checked_problem.shape = checked.shape;
-    made.checked_problem.q = checked.q.data();
+    made.checked_problem.q = whole.dtype == base::Dtype::fp32 ? checked.q.data() : checked.q_stored.data();
     made.checked_problem.q_strides = target;
-    made.checked_problem.mask = {checked.mask_kind, checked.hidden.empty() ? nullptr : checked.hidden.data()};
+    made.checked_problem.mask = {.kind = checked.mask_kind, .hidden = checked.hidden.data()};
+    if (!checked.bias.empty()) made.checked_problem.bias = {checked.bias.data(), ka::strides_bnhd(count, shape.heads, shape.keys)};
 }
 
 void find_hidden_queries(Case& made) {
-    const ka::Shape& shape = made.inputs.shape;
+    const ka::Problem problem = made.inputs.problem();
+    const ka::Shape& shape = problem.shape;
     made.hidden_BN.resize(static_cast<std::size_t>(shape.batch * shape.queries));
     for (std::int64_t record = 0; record < shape.batch; ++record) {
         for (std::int64_t query = 0; query < shape.queries; ++query) {
-            bool hidden = true;
-            for (std::int64_t key = 0; key < shape.keys && hidden; ++key) hidden = is_hidden(made.inputs, record, query, key);
-            made.hidden_BN[static_cast<std::size_t>(record * shape.queries + query)] = hidden;
+            made.hidden_BN[static_cast<std::size_t>(record * shape.queries + query)] = ka::fully_hidden(problem, record, query);
         }
     }
 }

@@ -31,7 +31,10 @@ std::optional<kernels::Isa> forced_isa(const std::string& wanted) {
 class KernelExecutor final : public Executor {
   public:
     KernelExecutor(const Implementation& implementation, std::optional<kernels::Isa> isa, const Problem& problem)
-        : implementation_(implementation), isa_(isa), problem_(problem), out_(output_size(problem.shape)) {}
+        : implementation_(implementation),
+          isa_(isa),
+          problem_(problem),
+          out_(problem.dtype, static_cast<std::size_t>(kernels::attention::output_size(problem.shape))) {}
 
     void forward() override {
         // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one
@@ -40,18 +43,15 @@ class KernelExecutor final : public Executor {
             kernels::set_isa(*isa_);
         else
             kernels::reset_isa();
-        implementation_.run(problem_, out_);
+        implementation_.run(problem_, out_.bytes());
     }
-    void copy_output(std::span<float> out_BNHE) const override { std::copy(out_.begin(), out_.end(), out_BNHE.begin()); }
+    void copy_output(std::span<float> out_BNHE) const override { std::ranges::copy(out_.widened(), out_BNHE.begin()); }
 
   private:
-    static std::size_t output_size(const kernels::attention::Shape& shape) {
-        return static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.value_dim);
-    }
     const Implementation& implementation_;
     std::optional<kernels::Isa> isa_;
     Problem problem_;
-    std::vector<float> out_;
+    base::Numbers out_;
 };
 
 class PeerExecutor final : public Executor {

@@ -14,7 +14,7 @@ class Executor {
   public:
     virtual ~Executor() = default;
     virtual void forward() = 0;
-    /// The last output, B x N x H x E contiguous.
+    /// The last output, B x N x H x E contiguous, widened to fp32.
     virtual void copy_output(std::span<float> out_BNHE) const = 0;
 };
 

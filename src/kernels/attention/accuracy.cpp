@@ -15,8 +15,8 @@
 namespace plumb::kernels::attention {
 namespace {
 
-constexpr double u = 0x1p-24;
-constexpr double half_smallest = 0x1p-150;
+/// Of the arithmetic, whatever the type of the output.
+constexpr double u = base::rounding_unit(base::Dtype::fp32);
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Largest |out - exact|; infinite where one is NaN or inf and the other is not the same.
@@ -37,15 +37,17 @@ double largest_error(std::span<const double> exact, std::span<const float> out) 
 /// u.
 double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64_t h, std::int64_t n, std::span<const double> out_E) {
     const Shape& s = problem.shape;
-    const float* q = problem.q + b * problem.q_strides.batch + h * problem.q_strides.head + n * problem.q_strides.row;
-    const float* k = problem.k + b * problem.k_strides.batch + h * problem.k_strides.head;
-    const float* v = problem.v + b * problem.v_strides.batch + h * problem.v_strides.head;
+    const base::Dtype dtype = problem.dtype;
+    const std::int64_t q = b * problem.q_strides.batch + h * problem.q_strides.head + n * problem.q_strides.row;
+    const std::int64_t k = b * problem.k_strides.batch + h / s.group() * problem.k_strides.head;
+    const std::int64_t v = b * problem.v_strides.batch + h / s.group() * problem.v_strides.head;
+    const Strides& by = problem.bias.strides;
     const double scale = effective_scale(problem);
 
     struct Key {
         std::int64_t index;
         double score;
-        double magnitude;  ///< scale sum |q k|
+        double magnitude;  ///< scale sum |q k| + |bias|
     };
     std::vector<Key> visible;
     double maximum = -infinity;
@@ -53,10 +55,15 @@ double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64
         if (is_hidden(problem, b, n, m)) continue;
         Key key{.index = m, .score = 0, .magnitude = 0};
         for (std::int64_t d = 0; d < s.head_dim; ++d) {
-            const double product = scale * static_cast<double>(q[d * problem.q_strides.column]) *
-                                   static_cast<double>(k[m * problem.k_strides.row + d * problem.k_strides.column]);
+            const double product = scale * base::load(dtype, problem.q, q + d * problem.q_strides.column) *
+                                   base::load(dtype, problem.k, k + m * problem.k_strides.row + d * problem.k_strides.column);
             key.score += product;
             key.magnitude += std::abs(product);
+        }
+        if (problem.bias.data != nullptr) {
+            const double bias = problem.bias.data[b * by.batch + h * by.head + n * by.row + m * by.column];
+            key.score += bias;
+            key.magnitude += std::abs(bias);
         }
         maximum = std::max(maximum, key.score);
         visible.push_back(key);
@@ -69,7 +76,7 @@ double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64
         double effect = 0;
         for (const Key& key : visible) {
             const double probability = std::exp(key.score - maximum) / sum;
-            const double value = v[key.index * problem.v_strides.row + e * problem.v_strides.column];
+            const double value = base::load(dtype, problem.v, v + key.index * problem.v_strides.row + e * problem.v_strides.column);
             effect += probability * (std::abs(value - out_E[e]) * key.magnitude + std::abs(value));
         }
         if (std::isfinite(effect)) largest = std::max(largest, effect);
@@ -100,16 +107,17 @@ std::vector<std::int64_t> random_order(std::int64_t count, int draw) {
     return order;
 }
 
-/// B x rows x H x D, contiguous, column d taken from column order[d].
-std::vector<float> reorder_columns(const float* source, const Strides& strides, const Shape& s, std::int64_t rows,
-                                   std::span<const std::int64_t> order) {
-    std::vector<float> target;
-    target.reserve(s.batch * rows * s.heads * s.head_dim);
-    for (std::int64_t b = 0; b < s.batch; ++b) {
+/// B x rows x heads x D, contiguous, column d taken from column order[d].
+base::Numbers reorder_columns(const Problem& problem, const void* source, const Strides& strides, std::int64_t heads, std::int64_t rows,
+                              std::span<const std::int64_t> order) {
+    base::Numbers target(problem.dtype, problem.shape.batch * rows * heads * std::ssize(order));
+    std::size_t at = 0;
+    for (std::int64_t b = 0; b < problem.shape.batch; ++b) {
         for (std::int64_t r = 0; r < rows; ++r) {
-            for (std::int64_t h = 0; h < s.heads; ++h) {
-                const float* row = source + b * strides.batch + r * strides.row + h * strides.head;
-                for (const std::int64_t column : order) target.push_back(row[column * strides.column]);
+            for (std::int64_t h = 0; h < heads; ++h) {
+                const std::int64_t first = b * strides.batch + r * strides.row + h * strides.head;
+                for (const std::int64_t column : order)
+                    target.set(at++, base::load(problem.dtype, source, first + column * strides.column));
             }
         }
     }
@@ -120,13 +128,13 @@ std::vector<float> reorder_columns(const float* source, const Strides& strides, 
 double plain_error_in_order(const Problem& problem, std::span<const double> reference_BNHE, int draw) {
     const Shape& s = problem.shape;
     const std::vector<std::int64_t> order = random_order(s.head_dim, draw);
-    const std::vector<float> q = reorder_columns(problem.q, problem.q_strides, s, s.queries, order);
-    const std::vector<float> k = reorder_columns(problem.k, problem.k_strides, s, s.keys, order);
+    const base::Numbers q = reorder_columns(problem, problem.q, problem.q_strides, s.heads, s.queries, order);
+    const base::Numbers k = reorder_columns(problem, problem.k, problem.k_strides, s.kv_heads(), s.keys, order);
     Problem reordered = problem;
     reordered.q = q.data();
     reordered.k = k.data();
     reordered.q_strides = strides_bnhd(s.queries, s.heads, s.head_dim);
-    reordered.k_strides = strides_bnhd(s.keys, s.heads, s.head_dim);
+    reordered.k_strides = strides_bnhd(s.keys, s.kv_heads(), s.head_dim);
     std::vector<float> out(reference_BNHE.size());
     plain(reordered, out);
     return largest_error(reference_BNHE, out);
@@ -159,7 +167,9 @@ Accuracy measure_accuracy(const Problem& problem, std::span<const double> refere
     accuracy.compared = std::ssize(out_BNHE);
     accuracy.distinct = distinct_up_to_two(out_BNHE);
     const auto update_bound = [&] {
-        accuracy.bound = 2 * std::max(accuracy.plain_max_error, accuracy.single_rounding) + std::max(u * largest_output, half_smallest);
+        const double allowed = 2 * std::max(accuracy.plain_max_error, accuracy.single_rounding);
+        const double rounding = base::rounding_unit(problem.dtype) * (largest_output + allowed);
+        accuracy.bound = allowed + std::max(rounding, base::smallest_denormal(problem.dtype) / 2);
     };
     update_bound();
     for (int draw = 1; draw < plain_orders && std::isfinite(accuracy.max_error) && accuracy.max_error > accuracy.bound; ++draw) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The accuracy rule: an output may be at most twice as wrong as the plain fp32 form is on the same inputs, plus the rounding of the output
-// itself.
+// to its type.
 //
 // Norm: the largest absolute error over the whole output of one problem, on both sides. A relative or an element-wise norm would divide by
 // outputs that cancel to nothing; the largest absolute error is what a reader of the output can count on, and both sides see the same
 // inputs.
-//   bound = 2 max(e_plain, e_single) + u max|out|,  u = 2^-24 (never less than half the smallest denormal).
+//   e = 2 max(e_plain, e_single),  bound = e + u_out (max|out| + e)
+// where u_out is 2^-24, 2^-8 or 2^-11 for fp32, bf16 and fp16 (the second term never less than half the type's smallest denormal). Inputs
+// of 16 bits are exact in fp32 and the yardstick is not rounded to the output's type, so e is as strict for them as for fp32.
 //
 // e_plain is the largest error of plain() over `plain_orders` orders of the sum over head_dim: the order is the plain form's free choice,
 // and where few rows decide the largest error (few outputs, or nearly one-hot probabilities), one order may be right by luck. The first is
@@ -13,8 +15,8 @@
 // bound yet, which changes no verdict.
 //
 // e_single guards the smallest problems, where all orders round alike. It is the first-order effect of rounding every score once (relative
-// to the sum of its |q k| terms) and every probability once, which no fp32 form avoids:
-//   e_single = max over (n, e) of u (sum_m p |v - out| scale sum_d |q k| + sum_m p |v|),
+// to the sum of its |q k| terms and its bias) and every probability once, which no fp32 form avoids:
+//   e_single = max over (n, e) of u (sum_m p |v - out| (scale sum_d |q k| + |bias|) + sum_m p |v|),  u = 2^-24,
 // computed in fp64 and only where the output has fewer than `few_outputs` numbers; it is 0 for larger ones.
 #pragma once
 #include <cstdint>
@@ -40,7 +42,7 @@ struct Accuracy {
     bool within() const;
 };
 
-/// Computes reference and plain first: slow. All outputs are B x N x H x E contiguous.
+/// Computes reference and plain first: slow. All outputs are B x N x H x E contiguous; `out_BNHE` is widened from problem.dtype.
 Accuracy measure_accuracy(const Problem& problem, std::span<const float> out_BNHE);
 /// The same with both at hand, for several outputs of one problem.
 Accuracy measure_accuracy(const Problem& problem, std::span<const double> reference_BNHE, std::span<const float> plain_BNHE,

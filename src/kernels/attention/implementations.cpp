@@ -11,31 +11,61 @@
 namespace plumb::kernels::attention {
 namespace {
 
-std::string no_reason(const Problem&) {
-    return {};
+std::string precision_reason(const Problem& problem) {
+    if (problem.precision == Precision::highest) return {};
+    return "precision " + std::string(name(problem.precision)) + " is not offered, only highest";
 }
 
-void run_reference(const Problem& problem, std::span<float> out_BNHE) {
-    std::vector<double> exact(out_BNHE.size());
-    reference(problem, exact);
-    for (std::size_t i = 0; i < exact.size(); ++i) out_BNHE[i] = static_cast<float>(exact[i]);
-}
-
-void run_fused(const Problem& problem, std::span<float> out_BNHE) {
+void require_output(const Problem& problem, std::span<const std::byte> out_BNHE) {
     validate(problem);
+    require_output_size(problem.shape, out_BNHE.size() / base::size_of(problem.dtype));
+    if (const std::string reason = precision_reason(problem); !reason.empty()) {
+        throw base::Error(base::ErrorKind::unsupported, reason, "leave precision at highest");
+    }
+}
+
+template <class Real>
+void write(const std::vector<Real>& numbers, base::Dtype dtype, std::span<std::byte> out) {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        base::store(dtype, out.data(), static_cast<std::int64_t>(i), static_cast<float>(numbers[i]));
+}
+
+void run_reference(const Problem& problem, std::span<std::byte> out_BNHE) {
+    require_output(problem, out_BNHE);
+    std::vector<double> exact(output_size(problem.shape));
+    reference(problem, exact);
+    write(exact, problem.dtype, out_BNHE);
+}
+
+void run_plain(const Problem& problem, std::span<std::byte> out_BNHE) {
+    require_output(problem, out_BNHE);
+    std::vector<float> out(output_size(problem.shape));
+    plain(problem, out);
+    write(out, problem.dtype, out_BNHE);
+}
+
+void run_fused(const Problem& problem, std::span<std::byte> out_BNHE) {
+    require_output(problem, out_BNHE);
     const Shape& s = problem.shape;
-    require_output_size(s, out_BNHE.size());
     fused(problem, out_BNHE.data(), strides_bnhd(s.queries, s.heads, s.value_dim));
 }
 
 constexpr std::array<Implementation, 3> table = {{
-    {"reference", "fp64 throughout, one query at a time, rounded to fp32 at the end", false, no_reason, run_reference},
-    {"plain", "fp32 with stored scores, every product and sum rounded: the yardstick of accuracy", false, no_reason, plain},
-    {"fused", "fp32, online softmax in blocks of keys, scores never stored; scalar, AVX2 or AVX-512 chosen at run time", true, no_reason,
-     run_fused},
+    {"reference", "fp64 throughout, one query at a time, rounded to the type of the output at the end", false, precision_reason,
+     run_reference},
+    {"plain", "fp32 with stored scores, every product and sum rounded: the yardstick of accuracy", false, precision_reason, run_plain},
+    {"fused", "fp32, online softmax in blocks of keys, scores never stored; scalar, AVX2 or AVX-512 chosen at run time", true,
+     precision_reason, run_fused},
 }};
 
 }  // namespace
+
+std::vector<float> run_widened(const Implementation& implementation, const Problem& problem) {
+    validate(problem);
+    base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
+    implementation.run(problem, out.bytes());
+    return out.widened();
+}
 
 std::span<const Implementation> implementations() {
     return table;

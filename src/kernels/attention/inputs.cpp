@@ -108,17 +108,22 @@ Strides strides_of(Layout layout, std::int64_t rows, std::int64_t heads, std::in
     return layout == Layout::bnhd ? strides_bnhd(rows, heads, columns) : strides_bhnd(rows, heads, columns);
 }
 
-std::vector<float> make_tensor(const Shape& shape, Layout layout, std::int64_t rows, std::int64_t columns, Role role,
-                               const RandomStream& stream, const Entry& entry) {
-    std::vector<float> tensor(shape.batch * rows * shape.heads * columns);
-    const Strides strides = strides_of(layout, rows, shape.heads, columns);
+struct Extent {
+    std::int64_t batch, heads, rows, columns;
+};
+
+std::vector<float> make_tensor(const Extent& extent, const InputOptions& options, Role role, const RandomStream& stream,
+                               const Entry& entry) {
+    const auto& [batch, heads, rows, columns] = extent;
+    std::vector<float> tensor(batch * rows * heads * columns);
+    const Strides strides = strides_of(options.layout, rows, heads, columns);
     std::uint64_t index = 0;
-    for (std::int64_t b = 0; b < shape.batch; ++b) {
+    for (std::int64_t b = 0; b < batch; ++b) {
         for (std::int64_t row = 0; row < rows; ++row) {
-            for (std::int64_t column = 0; column < shape.heads * columns; ++column, ++index) {
+            for (std::int64_t column = 0; column < heads * columns; ++column, ++index) {
                 const Place place{stream, role, index, static_cast<std::uint64_t>(column)};
                 const std::int64_t at = b * strides.batch + row * strides.row + column / columns * strides.head + column % columns;
-                tensor[at] = static_cast<float>(entry.draw(place));
+                tensor[at] = base::round_to(options.dtype, static_cast<float>(entry.draw(place)));
             }
         }
     }
@@ -146,34 +151,64 @@ std::span<const Distribution> distributions() {
     return distributions_only;
 }
 
+void Inputs::store() {
+    if (dtype == base::Dtype::fp32) return;
+    q_stored = base::Numbers(dtype, q);
+    k_stored = base::Numbers(dtype, k);
+    v_stored = base::Numbers(dtype, v);
+}
+
 Problem Inputs::problem(int threads) const {
     Problem problem;
     problem.shape = shape;
-    problem.q = q.data();
-    problem.k = k.data();
-    problem.v = v.data();
+    problem.dtype = dtype;
+    const bool wide = dtype == base::Dtype::fp32;
+    problem.q = wide ? q.data() : q_stored.data();
+    problem.k = wide ? k.data() : k_stored.data();
+    problem.v = wide ? v.data() : v_stored.data();
     problem.q_strides = strides_of(layout, shape.queries, shape.heads, shape.head_dim);
-    problem.k_strides = strides_of(layout, shape.keys, shape.heads, shape.head_dim);
-    problem.v_strides = strides_of(layout, shape.keys, shape.heads, shape.value_dim);
-    problem.mask = {.kind = mask_kind, .hidden = hidden.data()};
+    problem.k_strides = strides_of(layout, shape.keys, shape.kv_heads(), shape.head_dim);
+    problem.v_strides = strides_of(layout, shape.keys, shape.kv_heads(), shape.value_dim);
+    problem.mask = {.kind = mask_kind, .hidden = hidden.data(), .left = left, .right = right};
+    if (!bias.empty()) problem.bias = {bias.data(), strides_bhnd(shape.queries, shape.heads, shape.keys)};
     problem.threads = threads;
     return problem;
 }
 
-Inputs make_inputs(const Shape& shape, MaskKind mask, std::string_view distribution, std::uint64_t seed, Layout layout) {
+Inputs make_inputs(const Shape& shape, const InputOptions& options, std::string_view distribution, std::uint64_t seed) {
     validate_shape(shape);
     const Entry& entry = find(distribution);
     Inputs inputs;
     inputs.shape = shape;
-    inputs.mask_kind = mask;
-    inputs.layout = layout;
-    inputs.q = make_tensor(shape, layout, shape.queries, shape.head_dim, Role::query, RandomStream(seed, "attention.q"), entry);
-    inputs.k = make_tensor(shape, layout, shape.keys, shape.head_dim, Role::key, RandomStream(seed, "attention.k"), entry);
-    inputs.v = make_tensor(shape, layout, shape.keys, shape.value_dim, Role::value, RandomStream(seed, "attention.v"), entry);
+    inputs.mask_kind = options.mask;
+    inputs.layout = options.layout;
+    inputs.dtype = options.dtype;
+    inputs.left = options.left;
+    inputs.right = options.right;
+    if (options.mask == MaskKind::sliding_window && options.left < 0 && options.right < 0) {
+        inputs.left = (shape.keys + 2) / 3;
+        inputs.right = shape.keys / 7;
+    }
+    const Extent q{shape.batch, shape.heads, shape.queries, shape.head_dim};
+    const Extent k{shape.batch, shape.kv_heads(), shape.keys, shape.head_dim};
+    const Extent v{shape.batch, shape.kv_heads(), shape.keys, shape.value_dim};
+    inputs.q = make_tensor(q, options, Role::query, RandomStream(seed, "attention.q"), entry);
+    inputs.k = make_tensor(k, options, Role::key, RandomStream(seed, "attention.k"), entry);
+    inputs.v = make_tensor(v, options, Role::value, RandomStream(seed, "attention.v"), entry);
+    inputs.store();
     const RandomStream mask_stream(seed, "attention.mask");
-    if (mask == MaskKind::boolean) inputs.hidden = hide_half(shape, mask_stream);
-    if (mask == MaskKind::key_padding) inputs.hidden = hide_tails(shape, mask_stream);
+    if (options.mask == MaskKind::boolean) inputs.hidden = hide_half(shape, mask_stream);
+    if (options.mask == MaskKind::key_padding) inputs.hidden = hide_tails(shape, mask_stream);
+    if (options.bias) {
+        inputs.bias.resize(shape.batch * shape.heads * shape.queries * shape.keys);
+        const RandomStream bias_stream(seed, "attention.bias");
+        for (std::size_t i = 0; i < inputs.bias.size(); ++i) inputs.bias[i] = static_cast<float>(bias_stream.normal(i));
+    }
     return inputs;
+}
+
+Inputs make_inputs(const Shape& shape, MaskKind mask, std::string_view distribution, std::uint64_t seed, Layout layout) {
+    return make_inputs(shape, {.mask = mask, .layout = layout}, distribution, seed);
 }
 
 }  // namespace plumb::kernels::attention

@@ -6,9 +6,9 @@
 
 namespace plumb::kernels::attention {
 
-void plain(const Problem& problem, std::span<float> out_BNHE) {
+void plain(const Problem& problem, std::span<float> out_BNHE, std::span<float> lse_BHN) {
     validate(problem);
-    stepwise_attention<float>(problem, static_cast<float>(effective_scale(problem)), out_BNHE);
+    stepwise_attention<float>(problem, static_cast<float>(effective_scale(problem)), out_BNHE, lse_BHN);
 }
 
 }  // namespace plumb::kernels::attention

@@ -5,9 +5,9 @@
 
 namespace plumb::kernels::attention {
 
-void reference(const Problem& problem, std::span<double> out_BNHE) {
+void reference(const Problem& problem, std::span<double> out_BNHE, std::span<double> lse_BHN) {
     validate(problem);
-    stepwise_attention<double>(problem, effective_scale(problem), out_BNHE);
+    stepwise_attention<double>(problem, effective_scale(problem), out_BNHE, lse_BHN);
 }
 
 }  // namespace plumb::kernels::attention

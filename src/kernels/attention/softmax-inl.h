@@ -18,7 +18,6 @@ namespace plumb::kernels::attention::HWY_NAMESPACE {
 
 /// Below every finite score, yet finite: a query that has seen no visible key subtracts it without making inf - inf.
 inline constexpr float no_maximum = std::numeric_limits<float>::lowest();
-inline constexpr float hidden_score = -std::numeric_limits<float>::infinity();
 
 /// 2^(scale x) for x <= 0 and scale > 0, as used on score differences.
 /// Range reduction scale x = k + r with |r| <= 1/2 costs one rounding (r = fma(scale, x, -k), k by the rounding of a large addend whose low
@@ -62,45 +61,6 @@ class Exponential {
     Vector scale_;
     Vector lowest_;
 };
-
-/// Hides scores by `is_hidden(j, t)`, a mask of the lanes from query t on, and recomputes the block's maxima over what is left.
-template <class IsHidden>
-HWY_INLINE void hide_scores(const TileScratch& scratch, std::int64_t padded_queries, std::int64_t keys, const IsHidden& is_hidden) {
-    const Floats d;
-    const Vector hidden = hn::Set(d, hidden_score);
-    for (std::int64_t t = 0; t < padded_queries; t += lanes) {
-        Vector maximum = hidden;
-        for (std::int64_t j = 0; j < keys; ++j) {
-            float* score = scratch.score_JT + j * padded_queries + t;
-            const Vector kept = hn::IfThenElse(is_hidden(j, t), hidden, hn::LoadU(d, score));
-            hn::StoreU(kept, d, score);
-            maximum = hn::Max(maximum, kept);
-        }
-        hn::StoreU(maximum, d, scratch.block_maximum_T + t);
-    }
-}
-
-/// Query i sees the first `first_query_sees` + i keys of the block.
-inline void hide_causal(const TileScratch& scratch, std::int64_t padded_queries, std::int64_t keys, std::int64_t first_query_sees) {
-    const Floats d;
-    const Vector lane = hn::Iota(d, 0.0F);
-    hide_scores(scratch, padded_queries, keys, [&](std::int64_t j, std::int64_t t) HWY_ATTR {
-        // Hidden when j >= first_query_sees + t + lane. Bounded, so that the numbers are exact in fp32.
-        const std::int64_t seeing_lane = HWY_MIN(HWY_MAX(j - first_query_sees - t, std::int64_t{-1}), lanes);
-        return hn::Le(lane, hn::Set(d, static_cast<float>(seeing_lane)));
-    });
-}
-
-/// By the transposed bytes of the boolean mask.
-inline void hide_marked(const TileScratch& scratch, std::int64_t padded_queries, std::int64_t keys) {
-    const Floats d;
-    const hn::RebindToUnsigned<Floats> words;
-    const hn::Rebind<std::uint8_t, Floats> bytes;
-    hide_scores(scratch, padded_queries, keys, [&](std::int64_t j, std::int64_t t) HWY_ATTR {
-        const auto marked = hn::PromoteTo(words, hn::LoadU(bytes, scratch.hidden_JT + j * padded_queries + t));
-        return hn::MaskFromVec(hn::BitCast(d, hn::VecFromMask(words, hn::Ne(marked, hn::Zero(words)))));
-    });
-}
 
 /// Scores of `Vectors` x lanes queries from query t on become probabilities relative to the new maximum; sums, maxima and corrections move
 /// on.
