@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention at the notebook's three stages and at one long shape: every implementation on every instruction set, and every LibTorch form
-// paired with fused().
+// Attention at the notebook's three stages, at long shapes and at decoding (one query, many keys): every implementation on every
+// instruction set, and LibTorch's forms paired with fused().
 //
-// The peak probe runs beside every sample, so that `share_of_peak` is about this machine at this moment. In the paired benchmarks both
-// sides run in every iteration, in alternating order: `peer/fused` is the median of the paired ratios with its 95 % interval, and above 1
-// means that fused is faster. Useful: --benchmark_filter=paired, --benchmark_min_time=2
+// A probe of the machine runs beside every sample, so that a share of it is about this machine at this moment: `share_of_peak` of the fused
+// multiply-adds, and for decoding `share_of_reading`, the keys and values a second over what read_memory() reads on as many threads. In the
+// paired benchmarks both sides run in every iteration, in alternating order: `peer/fused` is the median of the paired ratios with its 95 %
+// interval, and above 1 means that fused is faster. Useful: --benchmark_filter=paired, --benchmark_min_time=2
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -30,24 +31,61 @@ using kernels::attention::MaskKind;
 using kernels::attention::Shape;
 
 constexpr std::uint64_t seed = 1;
-constexpr int threads = 1;
+
+enum class Kind {
+    small,  ///< small enough for reference, plain, the scalar code and every form of LibTorch
+    large,
+    decode  ///< limited by the reading of keys and values
+};
 
 struct Workload {
     const char* name;
     Shape shape;
-    Layout layout;
-    MaskKind mask;
-    bool slow_ones_too;  ///< small enough for reference, plain and the scalar code
+    Layout layout = Layout::bhnd;
+    MaskKind mask = MaskKind::none;
+    Kind kind = Kind::large;
+    base::Dtype dtype = base::Dtype::fp32;
+    int threads = 1;
 };
 
-constexpr std::int64_t notebook = 32;
+constexpr auto bf16 = base::Dtype::bf16;
+constexpr auto fp16 = base::Dtype::fp16;
+constexpr auto causal = MaskKind::causal;
+constexpr auto none = MaskKind::none;
+constexpr Layout bhnd = Layout::bhnd;
 const Workload workloads[] = {
-    {"queries/N32/M32/D64", {1, 1, notebook, notebook, 64, 64}, Layout::bnhd, MaskKind::none, true},
-    {"heads/H8/N32/M32/D64", {1, 8, notebook, notebook, 64, 64}, Layout::bnhd, MaskKind::none, true},
-    {"batch/B32/H8/N32/M32/D64", {32, 8, notebook, notebook, 64, 64}, Layout::bnhd, MaskKind::none, true},
-    {"long/B1/H16/N2048/M2048/D64", {1, 16, 2048, 2048, 64, 64}, Layout::bhnd, MaskKind::none, false},
-    {"long-causal/B1/H16/N2048/M2048/D64", {1, 16, 2048, 2048, 64, 64}, Layout::bhnd, MaskKind::causal, false},
+    {"queries/N32/M32/D64", {1, 1, 32, 32, 64, 64}, Layout::bnhd, none, Kind::small},
+    {"heads/H8/N32/M32/D64", {1, 8, 32, 32, 64, 64}, Layout::bnhd, none, Kind::small},
+    {"batch/B32/H8/N32/M32/D64", {32, 8, 32, 32, 64, 64}, Layout::bnhd, none, Kind::small},
+    {"long/B1/H16/N2048/M2048/D64", {1, 16, 2048, 2048, 64, 64}},
+    {"long/B1/H16/N2048/M2048/D64/causal", {1, 16, 2048, 2048, 64, 64}, bhnd, causal},
+    {"long/B1/H8/N2048/M2048/D128", {1, 8, 2048, 2048, 128, 128}},
+    {"long/B1/H8/N2048/M2048/D128/causal", {1, 8, 2048, 2048, 128, 128}, bhnd, causal},
+    {"long/B1/H16/N2048/M2048/D64/bnhd", {1, 16, 2048, 2048, 64, 64}, Layout::bnhd},
+    {"long/B1/H2/N8192/M8192/D64", {1, 2, 8192, 8192, 64, 64}},
+    {"long/B1/H2/N8192/M8192/D64/causal", {1, 2, 8192, 8192, 64, 64}, bhnd, causal},
+    {"long/B1/H1/N8192/M8192/D128", {1, 1, 8192, 8192, 128, 128}},
+    {"long/B1/H1/N8192/M8192/D128/causal", {1, 1, 8192, 8192, 128, 128}, bhnd, causal},
+    {"long/B1/H16/N2048/M2048/D64/bf16", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, bf16},
+    {"long/B1/H8/N2048/M2048/D128/bf16", {1, 8, 2048, 2048, 128, 128}, bhnd, none, Kind::large, bf16},
+    {"long/B1/H16/N2048/M2048/D64/fp16", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, fp16},
+    {"long/B1/H16/G4/N2048/M2048/D64/causal", {1, 16, 2048, 2048, 64, 64, 4}, bhnd, causal},
+    {"decode/B1/H32/N1/M16384/D64", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode},
+    {"decode/B1/H32/N1/M16384/D64/threads2", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode, base::Dtype::fp32, 2},
+    {"decode/B1/H32/N1/M16384/D128", {1, 32, 1, 16384, 128, 128}, bhnd, none, Kind::decode},
+    {"decode/B1/H32/N1/M16384/D128/threads2", {1, 32, 1, 16384, 128, 128}, bhnd, none, Kind::decode, base::Dtype::fp32, 2},
+    {"decode/B1/H32/N1/M16384/D64/bf16", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode, bf16},
+    {"decode/B1/H32/N1/M16384/D64/bf16/threads2", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode, bf16, 2},
+    {"decode/B1/H32/N1/M16384/D128/bf16", {1, 32, 1, 16384, 128, 128}, bhnd, none, Kind::decode, bf16},
+    {"decode/B1/H32/N1/M16384/D128/bf16/threads2", {1, 32, 1, 16384, 128, 128}, bhnd, none, Kind::decode, bf16, 2},
+    {"decode/B1/H32/G8/N1/M16384/D128", {1, 32, 1, 16384, 128, 128, 8}, bhnd, none, Kind::decode},
+    {"decode/B1/H32/G8/N1/M16384/D128/bf16", {1, 32, 1, 16384, 128, 128, 8}, bhnd, none, Kind::decode, bf16},
+    {"decode/B1/H32/N8/M16384/D64", {1, 32, 8, 16384, 64, 64}, bhnd, none, Kind::decode},
 };
+
+Inputs inputs_of(const Workload& workload) {
+    return make_inputs(workload.shape, {.mask = workload.mask, .layout = workload.layout, .dtype = workload.dtype}, "uniform01", seed);
+}
 
 double seconds(const std::function<void()>& action) {
     const auto start = std::chrono::steady_clock::now();
@@ -56,83 +94,119 @@ double seconds(const std::function<void()>& action) {
 }
 
 /// Operations a second of the probe, measured for about 0.1 ms.
-double peak_now() {
+double peak_now(int threads) {
     double operations = 0;
     const double time = seconds([&] { operations = kernels::probe::fma_fp32(400, threads); });
     return operations / time;
 }
 
-void report_speed(benchmark::State& state, double operations, const std::vector<double>& times, const std::vector<double>& shares) {
-    state.counters["GFLOP/s"] = operations / base::median(times) / 1e9;
-    state.counters["share_of_peak"] = base::median(shares);
+/// Bytes of keys and values.
+double bytes_of(const Workload& workload) {
+    const Shape& s = workload.shape;
+    return static_cast<double>(s.batch * s.kv_heads() * s.keys * (s.head_dim + s.value_dim)) *
+           static_cast<double>(base::size_of(workload.dtype));
 }
 
+/// What is taken beside each sample of a workload.
+class Probe {
+  public:
+    explicit Probe(const Workload& workload) : workload_(workload) {
+        if (workload.kind == Kind::decode) memory_.resize(static_cast<std::size_t>(bytes_of(workload)), std::byte{1});
+    }
+    /// `time` of the sample that was just taken.
+    void take(double operations, double time) {
+        if (workload_.kind != Kind::decode) {
+            shares_.push_back(operations / time / peak_now(workload_.threads));
+            return;
+        }
+        const double reading = seconds([&] { benchmark::DoNotOptimize(kernels::probe::read_memory(memory_, workload_.threads)); });
+        shares_.push_back(reading / time);
+        speeds_.push_back(bytes_of(workload_) / reading);
+    }
+    void report(benchmark::State& state, double operations, const std::vector<double>& times) const {
+        if (workload_.kind == Kind::decode) {
+            state.counters["GB/s"] = bytes_of(workload_) / base::median(times) / 1e9;
+            state.counters["reading_GB/s"] = base::median(speeds_) / 1e9;
+            state.counters["share_of_reading"] = base::median(shares_);
+        } else {
+            state.counters["GFLOP/s"] = operations / base::median(times) / 1e9;
+            state.counters["share_of_peak"] = base::median(shares_);
+        }
+    }
+
+  private:
+    const Workload& workload_;
+    std::vector<std::byte> memory_;
+    std::vector<double> shares_;
+    std::vector<double> speeds_;
+};
+
 void measure(benchmark::State& state, const Workload& workload, const Implementation& implementation, kernels::Isa isa) {
-    const Inputs inputs = make_inputs(workload.shape, workload.mask, "uniform01", seed, workload.layout);
-    const auto problem = inputs.problem(threads);
-    std::vector<std::byte> out(output_size(problem.shape) * base::size_of(problem.dtype));
+    const Inputs inputs = inputs_of(workload);
+    const auto problem = inputs.problem(workload.threads);
+    base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
     const double operations = kernels::attention::operations(problem);
 
     kernels::set_isa(isa);
     std::vector<double> times;
-    std::vector<double> shares;
+    Probe probe(workload);
+    implementation.run(problem, out.bytes());
     for (auto _ : state) {
-        const double time = seconds([&] { implementation.run(problem, out); });
+        const double time = seconds([&] { implementation.run(problem, out.bytes()); });
         state.SetIterationTime(time);
         times.push_back(time);
-        shares.push_back(operations / time / peak_now());
+        probe.take(operations, time);
     }
     kernels::reset_isa();
-    report_speed(state, operations, times, shares);
+    probe.report(state, operations, times);
 }
 
 /// `peer` against fused on the best instruction set of the host, in one process and iteration by iteration.
 void pair_with_peer(benchmark::State& state, const Workload& workload, const std::string& peer_name) {
-    const Inputs inputs = make_inputs(workload.shape, workload.mask, "uniform01", seed, workload.layout);
-    const auto problem = inputs.problem(threads);
+    const Inputs inputs = inputs_of(workload);
+    const auto problem = inputs.problem(workload.threads);
     if (const std::string reason = nn::why_not(peer_name, problem); !reason.empty()) {
         state.SkipWithError(reason.c_str());
         return;
     }
-    nn::set_torch_threads(threads);
+    nn::set_torch_threads(workload.threads);
     const std::unique_ptr<nn::AttentionPeer> peer = nn::make_attention_peer(peer_name, problem);
     const Implementation& fused = kernels::attention::implementation("fused");
-    std::vector<std::byte> out(output_size(problem.shape) * base::size_of(problem.dtype));
+    base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
     const double operations = kernels::attention::operations(problem);
 
     std::vector<double> fused_times;
     std::vector<double> peer_times;
-    std::vector<double> shares;
-    const auto run_fused = [&] { fused_times.push_back(seconds([&] { fused.run(problem, out); })); };
+    Probe probe(workload);
+    const auto run_fused = [&] {
+        fused_times.push_back(seconds([&] { fused.run(problem, out.bytes()); }));
+        probe.take(operations, fused_times.back());
+    };
     const auto run_peer = [&] { peer_times.push_back(seconds([&] { peer->forward(); })); };
-    run_fused();
-    run_peer();
-    fused_times.clear();
-    peer_times.clear();
+    fused.run(problem, out.bytes());
+    peer->forward();
     for (auto _ : state) {
         const bool fused_first = fused_times.size() % 2 == 0;
         if (fused_first) run_fused();
         run_peer();
         if (!fused_first) run_fused();
         state.SetIterationTime(fused_times.back());
-        shares.push_back(operations / fused_times.back() / peak_now());
     }
-    report_speed(state, operations, fused_times, shares);
+    probe.report(state, operations, fused_times);
     const base::Interval ratio = base::paired_ratio(peer_times, fused_times);
     state.counters["peer/fused"] = ratio.value;
     state.counters["low"] = ratio.low;
     state.counters["high"] = ratio.high;
-    state.counters["peer_GFLOP/s"] = operations / base::median(peer_times) / 1e9;
 }
 
 void register_all() {
     for (const Workload& workload : workloads) {
         for (const Implementation& implementation : kernels::attention::implementations()) {
-            if (!implementation.uses_isa && !workload.slow_ones_too) continue;
+            if (!implementation.uses_isa && workload.kind != Kind::small) continue;
             for (const kernels::Isa isa : kernels::available_isas()) {
                 const bool scalar = isa == kernels::Isa::scalar;
                 if (!implementation.uses_isa && isa != kernels::available_isas().back()) continue;
-                if (implementation.uses_isa && scalar && !workload.slow_ones_too) continue;
+                if (implementation.uses_isa && scalar && workload.kind != Kind::small) continue;
                 const std::string suffix = implementation.uses_isa ? "/" + std::string(kernels::name(isa)) : "";
                 const std::string name = std::string(workload.name) + "/" + std::string(implementation.name) + suffix;
                 benchmark::RegisterBenchmark(name.c_str(), [&workload, &implementation, isa](benchmark::State& state) {
@@ -142,7 +216,7 @@ void register_all() {
         }
         if (nn::torch_version().empty()) continue;
         for (const std::string& peer : nn::attention_peers()) {
-            if (!workload.slow_ones_too && peer != "sdpa") continue;
+            if (workload.kind != Kind::small && peer != "sdpa") continue;
             const std::string name = std::string(workload.name) + "/paired/" + peer;
             benchmark::RegisterBenchmark(name.c_str(), [&workload, peer](benchmark::State& state) {
                 pair_with_peer(state, workload, peer);

@@ -179,16 +179,16 @@ TEST_P(FusedAttention, ScoresThatAreAllMinusInfiniteGiveNanNotZeros) {
 
 TEST_P(FusedAttention, IsUnchangedByAConstantAddedToEveryScore) {
     PLUMB_SKIP_WITHOUT(GetParam());
-    // Multiples of 1/8 are exact in fp32 and so is a shift by 1000: not a bit may move.
+    // Multiples of 1/8 are exact in fp32, so are their products, and so is a shift by 1000: not a bit may move.
     const Shape shape{.batch = 1, .heads = 1, .queries = 30, .keys = 70, .head_dim = 2, .value_dim = 8};
-    Inputs inputs = make_inputs(shape, MaskKind::none, "normal", seed);
-    for (std::int64_t n = 0; n < shape.queries; ++n) inputs.q[2 * n + 1] = 1.0F;
-    for (float& number : inputs.q) number = std::round(number * 8.0F) / 8.0F;
-    for (float& number : inputs.k) number = std::round(number * 8.0F) / 8.0F;
+    Inputs inputs = make_inputs(shape, {.bias = true}, "normal", seed);
+    for (std::vector<float>* numbers : {&inputs.q, &inputs.k, &inputs.bias}) {
+        for (float& number : *numbers) number = std::round(number * 8.0F) / 8.0F;
+    }
     Problem problem = inputs.problem();
     problem.scale = 0.5F;
     const std::vector<float> before = run(problem);
-    for (std::int64_t m = 0; m < shape.keys; ++m) inputs.k[2 * m + 1] += 1000.0F;
+    for (float& number : inputs.bias) number += 1000.0F;
     EXPECT_TRUE(same_bits(before, run(problem)));
 }
 

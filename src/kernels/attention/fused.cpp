@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver of the fused kernel: splits the work into (batch, head, query tile) and runs tiles on threads. prepare.h says how keys and
-// values reach them.
+// The driver of the fused kernel: runs tiles on threads, merges the states of splits. prepare.h says how the work is cut and how keys and
+// values reach the tiles, tile.h what a tile is.
 #include <omp.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,6 +11,7 @@
 #include "kernels/attention/masks.h"
 #include "kernels/attention/prepare.h"
 #include "kernels/attention/tile.h"
+#include "kernels/attention/workspace.h"
 
 namespace plumb::kernels::attention {
 namespace {
@@ -25,94 +23,52 @@ struct Outputs {
     float* lse_BHN = nullptr;
 };
 
-/// One thread's working memory, cut out of one allocation.
-class Workspace {
-  public:
-    Workspace(const Plan& plan, const Problem& problem, const TileKernel& kernel) : sees_T(plan.tile_queries) {
-        const std::int64_t queries = plan.tile_queries;
-        const std::int64_t block = std::min(kernel.key_block, problem.shape.keys);
-        const bool wide = problem.dtype == base::Dtype::fp32;
-        const bool marked = problem.mask.kind == MaskKind::boolean;
-        const bool biased = problem.bias.data != nullptr;
-        float** const rows[] = {&scratch.row_maximum_T, &scratch.row_sum_T,    &scratch.block_maximum_T,
-                                &scratch.correction_T,  &scratch.normaliser_T, &scratch.begin_T,
-                                &scratch.end_T};
-        float* hidden = nullptr;
-        const std::pair<float**, std::int64_t> parts[] = {
-            {&scratch.wide_TD, wide ? 0 : queries * problem.shape.head_dim},
-            {&scratch.query_DT, queries * problem.shape.head_dim},
-            {&scratch.score_JT, block * queries},
-            {&scratch.bias_JT, biased ? block * queries : 0},
-            {&scratch.output_TE, queries * plan.padded_values},
-            {&hidden, marked ? divide_up(block * queries, static_cast<std::int64_t>(sizeof(float))) : 0},
-        };
-        std::int64_t floats = std::ssize(rows) * round_up(queries, cache_line_floats);
-        for (const auto& [pointer, size] : parts) floats += round_up(size, cache_line_floats);
-        memory_ = make_buffer(floats);
-        float* next = memory_.get();
-        const auto take = [&next](std::int64_t size) { return std::exchange(next, next + round_up(size, cache_line_floats)); };
-        for (float** row : rows) *row = take(queries);
-        for (const auto& [pointer, size] : parts) *pointer = take(size);
-        scratch.hidden_JT = reinterpret_cast<std::uint8_t*>(hidden);
-    }
-
-    TileScratch scratch;
-    std::vector<KeyRange> sees_T;
-
-  private:
-    Buffer memory_;
-};
-
-/// Scores are compared in base 2. A scale that would leave the range of the exponential is multiplied into q instead.
-void set_scale(const Problem& problem, Tile& tile) {
-    const double scale = effective_scale(problem);
-    const double magnitude = std::abs(scale);
-    const bool ordinary = magnitude > 0x1p-60 && magnitude < 0x1p60;
-    const double left = ordinary ? magnitude : 1.0;  // what q does not carry
-    tile.query_factor = static_cast<float>(ordinary ? std::copysign(1.0, scale) : scale);
-    tile.natural_scale = problem.bias.data == nullptr ? left : 1.0;
-    tile.bias_scale = static_cast<float>(left);
-    tile.exponent_scale = static_cast<float>(tile.natural_scale * std::numbers::log2e);
+/// The row-th query of a key head: queries of all heads that share it, head after head.
+TileRow make_row(const Problem& problem, const KeyLists& keys, std::int64_t key_head, std::int64_t row, const Outputs& outputs) {
+    const Shape& s = problem.shape;
+    const std::int64_t b = key_head / s.kv_heads();
+    const std::int64_t h = key_head % s.kv_heads() * s.group() + row / s.queries;
+    const std::int64_t n = row % s.queries;
+    const auto place = [&](const Strides& strides) { return b * strides.batch + h * strides.head + n * strides.row; };
+    TileRow made;
+    made.q = base::advance(problem.dtype, problem.q, place(problem.q_strides));
+    made.out = base::advance(problem.dtype, outputs.out, place(outputs.strides));
+    if (outputs.lse_BHN != nullptr) made.lse = outputs.lse_BHN + (b * s.heads + h) * s.queries + n;
+    if (problem.bias.data != nullptr) made.bias = problem.bias.data + place(problem.bias.strides);
+    if (problem.mask.kind == MaskKind::boolean) made.hidden = problem.mask.hidden + (b * s.queries + n) * s.keys;
+    made.sees = is_positional(problem.mask) ? keys.listed(b, range_of(problem, n)) : KeyRange{0, std::ssize(keys.of(b))};
+    return made;
 }
 
-/// `head`: b H + h. `sees_T`: room for the ranges of the tile's queries.
-Tile make_tile(const Problem& problem, const Plan& plan, const KeyLists& keys, const PreparedHead& prepared, std::int64_t head,
-               std::int64_t first_query, const Outputs& outputs, std::vector<KeyRange>& sees_T) {
+/// One tile and one split of its keys. `rows`: room for the tile's.
+Tile make_tile(const Problem& problem, const Plan& plan, const KeyLists& keys, const PreparedHead& prepared, std::int64_t key_head,
+               std::int64_t tile_index, std::int64_t split, const Outputs& outputs, std::vector<TileRow>& rows) {
     const Shape& s = problem.shape;
-    const std::int64_t b = head / s.heads;
-    const std::int64_t h = head % s.heads;
-    const auto first_row = [&](const Strides& strides) { return b * strides.batch + h * strides.head + first_query * strides.row; };
+    const std::int64_t first_row = tile_index * plan.tile_rows;
     Tile tile;
-    tile.dtype = problem.dtype;
+    tile.row_count = std::min(plan.tile_rows, plan.rows - first_row);
+    KeyRange some{prepared.keys, 0};
+    for (std::int64_t t = 0; t < tile.row_count; ++t) {
+        rows[t] = make_row(problem, keys, key_head, first_row + t, outputs);
+        some = {std::min(some.begin, rows[t].sees.begin), std::max(some.end, rows[t].sees.end)};
+    }
+    tile.rows = rows.data();
+    tile.keys = {std::max(some.begin, split * plan.split_keys), std::min({some.end, (split + 1) * plan.split_keys, prepared.keys})};
     tile.head_dim = s.head_dim;
     tile.value_dim = s.value_dim;
-    tile.q = base::advance(problem.dtype, problem.q, first_row(problem.q_strides));
-    tile.q_row = problem.q_strides.row;
+    tile.dtype = problem.dtype;
     tile.q_column = problem.q_strides.column;
-    tile.queries = std::min(plan.tile_queries, s.queries - first_query);
+    tile.out_column = outputs.strides.column;
+    tile.kv_dtype = prepared.dtype;
     tile.k_MD = prepared.k_MD;
     tile.k_row = prepared.k_row;
-    tile.v_ME = prepared.v_ME;
+    tile.v = prepared.v;
     tile.v_row = prepared.v_row;
-    tile.keys = prepared.keys;
+    tile.packed_keys = prepared.keys;
     tile.values_finite = prepared.values_finite;
-    set_scale(problem, tile);
-    if (is_positional(problem.mask)) {
-        for (std::int64_t t = 0; t < tile.queries; ++t) sees_T[t] = keys.listed(b, range_of(problem, first_query + t));
-        tile.sees_T = sees_T.data();
-    }
-    if (problem.mask.kind == MaskKind::boolean) tile.hidden = problem.mask.hidden + (b * s.queries + first_query) * s.keys;
-    tile.hidden_row = s.keys;
-    if (problem.bias.data != nullptr) {
-        tile.bias = problem.bias.data + first_row(problem.bias.strides);
-        tile.bias_row = problem.bias.strides.row;
-        tile.bias_column = problem.bias.strides.column;
-        if (keys.scattered()) tile.key_index = keys.of(b).data();
-    }
-    tile.out = base::advance(problem.dtype, outputs.out, first_row(outputs.strides));
-    tile.out_row = outputs.strides.row;
-    tile.out_column = outputs.strides.column;
-    if (outputs.lse_BHN != nullptr) tile.lse = outputs.lse_BHN + head * s.queries + first_query;
+    tile.scale = effective_scale(problem);
+    tile.bias_column = problem.bias.strides.column;
+    tile.key_index = keys.index(key_head / s.kv_heads());
     return tile;
 }
 
@@ -122,6 +78,75 @@ void require_highest(Precision precision) {
                       "leave precision at highest");
 }
 
+/// Runs every tile of a problem that has some.
+class Run {
+  public:
+    Run(const Problem& problem, const Outputs& outputs)
+        : problem_(problem),
+          outputs_(outputs),
+          kernel_(tile_kernel(current_isa())),
+          keys_(problem),
+          plan_(make_plan(problem, keys_, kernel_)),
+          packed_(make_packed_heads(problem, plan_)),
+          prepared_(plan_.heads_at_once) {
+        for (int t = 0; t < plan_.threads; ++t) workspaces_.emplace_back(plan_, problem, kernel_);
+        if (plan_.splits > 1) states_ = make_buffer(plan_.heads_at_once * plan_.tiles * plan_.splits * state_floats(plan_));
+    }
+
+    /// Nothing in here allocates or throws.
+    void all() {
+#pragma omp parallel num_threads(plan_.threads)
+        {
+            Workspace& workspace = workspaces_[omp_get_thread_num()];
+            for (std::int64_t first_head = 0; first_head < plan_.key_heads; first_head += plan_.heads_at_once) {
+                const std::int64_t heads = std::min(plan_.heads_at_once, plan_.key_heads - first_head);
+#pragma omp for schedule(static)
+                for (std::int64_t slot = 0; slot < heads; ++slot)
+                    prepared_[slot] = prepare_head(problem_, plan_, kernel_, first_head + slot, slot, keys_, packed_);
+#pragma omp for schedule(dynamic)
+                for (std::int64_t task = 0; task < heads * plan_.tiles * plan_.splits; ++task) accumulate(first_head, task, workspace);
+                if (plan_.splits == 1) continue;
+#pragma omp for schedule(dynamic)
+                for (std::int64_t task = 0; task < heads * plan_.tiles; ++task) merge_splits(first_head, task, workspace);
+            }
+        }
+    }
+
+  private:
+    RowState split_state(std::int64_t task) const {
+        return make_state(plan_, states_.get() + task * state_floats(plan_));
+    }
+
+    Tile tile_of(std::int64_t first_head, std::int64_t tile, std::int64_t split, Workspace& workspace) const {
+        const std::int64_t slot = tile / plan_.tiles;
+        return make_tile(problem_, plan_, keys_, prepared_[slot], first_head + slot, tile % plan_.tiles, split, outputs_, workspace.rows);
+    }
+
+    void accumulate(std::int64_t first_head, std::int64_t task, Workspace& workspace) const {
+        const Tile tile = tile_of(first_head, task / plan_.splits, task % plan_.splits, workspace);
+        const RowState state = plan_.splits == 1 ? workspace.state : split_state(task);
+        (plan_.few_rows ? kernel_.accumulate_few : kernel_.accumulate)(tile, workspace.scratch, state);
+        if (plan_.splits == 1) kernel_.finish(tile, state);
+    }
+
+    void merge_splits(std::int64_t first_head, std::int64_t task, Workspace& workspace) const {
+        const Tile tile = tile_of(first_head, task, 0, workspace);
+        const RowState state = split_state(task * plan_.splits);
+        for (std::int64_t split = 1; split < plan_.splits; ++split) kernel_.merge(tile, split_state(task * plan_.splits + split), state);
+        kernel_.finish(tile, state);
+    }
+
+    const Problem& problem_;
+    const Outputs outputs_;
+    const TileKernel& kernel_;
+    const KeyLists keys_;
+    const Plan plan_;
+    const PackedHeads packed_;
+    std::vector<PreparedHead> prepared_;
+    std::vector<Workspace> workspaces_;
+    Buffer states_;
+};
+
 }  // namespace
 
 void fused(const Problem& problem, void* out, const Strides& out_strides, float* lse_BHN) {
@@ -130,38 +155,7 @@ void fused(const Problem& problem, void* out, const Strides& out_strides, float*
     const Shape& s = problem.shape;
     if (s.batch == 0 || s.heads == 0 || s.queries == 0) return;
     if (s.value_dim == 0 && lse_BHN == nullptr) return;
-
-    const TileKernel& kernel = tile_kernel(current_isa());
-    const KeyLists keys(problem);
-    const Plan plan = make_plan(problem, keys, kernel);
-    const PackedHeads packed = make_packed_heads(problem, plan);
-    const Outputs outputs{out, out_strides, lse_BHN};
-    std::vector<PreparedHead> prepared(plan.heads_at_once);
-    std::vector<Workspace> workspaces;
-    for (int t = 0; t < plan.threads; ++t) workspaces.emplace_back(plan, problem, kernel);
-    const std::int64_t tiles = plan.group * plan.tiles;  // of one key head
-
-    // Nothing below allocates or throws.
-#pragma omp parallel num_threads(plan.threads)
-    {
-        Workspace& workspace = workspaces[omp_get_thread_num()];
-        for (std::int64_t first_head = 0; first_head < plan.key_heads; first_head += plan.heads_at_once) {
-            const std::int64_t heads = std::min(plan.heads_at_once, plan.key_heads - first_head);
-#pragma omp for schedule(static)
-            for (std::int64_t slot = 0; slot < heads; ++slot) {
-                const std::int64_t head = first_head + slot;
-                prepared[slot] = prepare_head(problem, plan, kernel, head, slot, keys.of(head / s.kv_heads()), packed);
-            }
-#pragma omp for schedule(dynamic)
-            for (std::int64_t task = 0; task < heads * tiles; ++task) {
-                const std::int64_t slot = task / tiles;
-                const std::int64_t head = (first_head + slot) * plan.group + task % tiles / plan.tiles;
-                const std::int64_t first_query = task % plan.tiles * plan.tile_queries;
-                const Tile tile = make_tile(problem, plan, keys, prepared[slot], head, first_query, outputs, workspace.sees_T);
-                kernel.attend(tile, workspace.scratch);
-            }
-        }
-    }
+    Run(problem, {out, out_strides, lse_BHN}).all();
 }
 
 }  // namespace plumb::kernels::attention

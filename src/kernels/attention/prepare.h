@@ -36,6 +36,8 @@ class KeyLists {
   public:
     explicit KeyLists(const Problem& problem);
     const std::vector<std::int64_t>& of(std::int64_t record) const { return lists_[padded_ ? record : 0]; }
+    /// The list of a record as an array, null where it is 0, 1, 2 and so on.
+    const std::int64_t* index(std::int64_t record) const { return scattered_ ? of(record).data() : nullptr; }
     /// Some record has a hidden key before a visible one, so that its rows are no range.
     bool scattered() const { return scattered_; }
     /// `range` of the problem's keys as a range of the list's.
@@ -49,13 +51,19 @@ class KeyLists {
 
 /// Everything that is decided before a tile runs. Cuts depend on the problem and the instruction set alone, so that neither do the bits of
 /// the output on the number of threads.
+///
+/// The rows of a key head are all queries of all heads that share it, head after head; a tile is a run of them. Where there are few tiles,
+/// the keys are cut as well: each split of them gives a state of its own, and states are merged in order.
 struct Plan {
-    std::int64_t tile_queries = 0;
-    std::int64_t tiles = 0;          ///< of one head
-    std::int64_t key_heads = 0;      ///< batch x key heads
-    std::int64_t group = 1;          ///< heads that share a key head
+    std::int64_t key_heads = 0;  ///< batch x key heads
+    std::int64_t rows = 0;       ///< of one key head: heads that share it x queries
+    std::int64_t tile_rows = 0;
+    std::int64_t tiles = 0;  ///< of one key head
+    std::int64_t splits = 1;
+    std::int64_t split_keys = 0;
     std::int64_t heads_at_once = 0;  ///< key heads prepared together
     std::int64_t padded_values = 0;
+    bool few_rows = false;  ///< accumulate_few() does it, on keys and values as they are
     bool pack_keys = false;
     bool pack_values = false;
     bool check_values = false;  ///< a mask may hide NaN or inf
@@ -63,11 +71,12 @@ struct Plan {
 };
 Plan make_plan(const Problem& problem, const KeyLists& keys, const TileKernel& kernel);
 
-/// Keys and values of one key head as tiles read them.
+/// Keys and values of one key head as tiles read them; the members are Tile's.
 struct PreparedHead {
-    const float* k_MD = nullptr;
+    base::Dtype dtype = base::Dtype::fp32;
+    const void* k_MD = nullptr;
     std::int64_t k_row = 0;
-    const float* v_ME = nullptr;
+    const void* v = nullptr;
     std::int64_t v_row = 0;
     std::int64_t keys = 0;
     bool values_finite = true;
@@ -82,6 +91,6 @@ PackedHeads make_packed_heads(const Problem& problem, const Plan& plan);
 
 /// `key_head`: b G + g; `slot`: which packed copy to use. Allocates nothing.
 PreparedHead prepare_head(const Problem& problem, const Plan& plan, const TileKernel& kernel, std::int64_t key_head, std::int64_t slot,
-                          const std::vector<std::int64_t>& visible, const PackedHeads& packed);
+                          const KeyLists& keys, const PackedHeads& packed);
 
 }  // namespace plumb::kernels::attention

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The softmax half of the fused kernel: queries stand in lanes, so that maxima, sums and corrections of rows are whole-vector operations
-// without any reduction across lanes. Included once per instruction set.
+// The softmax half of the fused kernel: rows (queries) stand in lanes, so that maxima, sums and corrections of rows are whole-vector
+// operations without any reduction across lanes. Included once per instruction set.
 #if defined(PLUMB_ATTENTION_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PLUMB_ATTENTION_SOFTMAX_INL_H_
 #undef PLUMB_ATTENTION_SOFTMAX_INL_H_
@@ -10,20 +10,17 @@
 
 #include <limits>
 
-#include "kernels/attention/product-inl.h"
-#include "kernels/attention/tile.h"
+#include "kernels/attention/scores-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
 
-/// Below every finite score, yet finite: a query that has seen no visible key subtracts it without making inf - inf.
-inline constexpr float no_maximum = std::numeric_limits<float>::lowest();
-
-/// 2^(scale x) for x <= 0 and scale > 0, as used on score differences.
+/// 2^(scale x) for x <= 0 and scale > 0, as used on score differences. Not `Scaled`: the scale is 1, which saves two multiplications.
 /// Range reduction scale x = k + r with |r| <= 1/2 costs one rounding (r = fma(scale, x, -k), k by the rounding of a large addend whose low
-/// bits are then the biased exponent), 2^r is a polynomial of degree 6 with 2^0 = 1 exactly: relative error of the polynomial 0.26 u, with
-/// its roundings at most 1.4 u, root mean square 0.45 u, u = 2^-24 (minimax by Remez' exchange, coefficients rounded to fp32; measured over
-/// 10^5 points). Gives exactly 0 for scale x <= -127 (so for -inf), NaN for NaN, 1 for 0.
+/// bits are then the biased exponent) or none, 2^r is a polynomial of degree 6 with 2^0 = 1 exactly: relative error of the polynomial 0.26
+/// u, with its roundings at most 1.4 u, root mean square 0.45 u, u = 2^-24 (minimax by Remez' exchange, coefficients rounded to fp32;
+/// measured over 10^5 points). Gives exactly 0 for scale x <= -127 (so for -inf), NaN for NaN, 1 for 0.
+template <bool Scaled>
 class Exponential {
   public:
     explicit Exponential(float scale)
@@ -34,9 +31,9 @@ class Exponential {
         const hn::RebindToUnsigned<Floats> bits;
         const Vector shifter = hn::Set(d, 12582912.0F + 127.0F);  // 1.5 x 2^23: its unit is 1; 127 biases the exponent
         const Vector bounded = at_least_lowest(x);
-        const Vector biased = hn::MulAdd(bounded, scale_, shifter);
+        const Vector biased = Scaled ? hn::MulAdd(bounded, scale_, shifter) : hn::Add(bounded, shifter);
         const Vector whole = hn::Sub(biased, shifter);
-        const Vector r = hn::MulSub(bounded, scale_, whole);
+        const Vector r = Scaled ? hn::MulSub(bounded, scale_, whole) : hn::Sub(bounded, whole);
         Vector power = hn::Set(d, 1.5345812425948679e-04F);
         power = hn::MulAdd(power, r, hn::Set(d, 1.3399930903688073e-03F));
         power = hn::MulAdd(power, r, hn::Set(d, 9.6184890717267990e-03F));
@@ -62,25 +59,24 @@ class Exponential {
     Vector lowest_;
 };
 
-/// Scores of `Vectors` x lanes queries from query t on become probabilities relative to the new maximum; sums, maxima and corrections move
-/// on.
-template <int Vectors>
-HWY_INLINE void exponentiate(const Exponential& exponential, const TileScratch& scratch, std::int64_t padded_queries, std::int64_t keys,
-                             std::int64_t t) {
+/// Scores of `Vectors` x lanes rows from row t on become probabilities relative to the new maximum; sums, maxima and corrections move on.
+template <int Vectors, bool Scaled>
+HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTile& sub, std::int64_t keys, std::int64_t t,
+                             const TileScratch& scratch) {
     const Floats d;
     Vector maximum[Vectors];
     Vector sum[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
         const std::int64_t at = t + v * lanes;
-        const Vector old_maximum = hn::LoadU(d, scratch.row_maximum_T + at);
+        const Vector old_maximum = hn::LoadU(d, sub.state.maximum_T + at);
         maximum[v] = hn::Max(old_maximum, hn::LoadU(d, scratch.block_maximum_T + at));
-        hn::StoreU(maximum[v], d, scratch.row_maximum_T + at);
+        hn::StoreU(maximum[v], d, sub.state.maximum_T + at);
         hn::StoreU(exponential(hn::Sub(old_maximum, maximum[v])), d, scratch.correction_T + at);
         sum[v] = hn::Zero(d);
     }
     for (std::int64_t j = 0; j < keys; ++j) {
-        float* row = scratch.score_JT + j * padded_queries + t;
+        float* row = scratch.score_JT + j * sub.padded_rows + t;
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             const Vector probability = exponential(hn::Sub(hn::LoadU(d, row + v * lanes), maximum[v]));
@@ -92,8 +88,16 @@ HWY_INLINE void exponentiate(const Exponential& exponential, const TileScratch& 
     for (int v = 0; v < Vectors; ++v) {
         const std::int64_t at = t + v * lanes;
         const Vector correction = hn::LoadU(d, scratch.correction_T + at);
-        hn::StoreU(hn::MulAdd(correction, hn::LoadU(d, scratch.row_sum_T + at), sum[v]), d, scratch.row_sum_T + at);
+        hn::StoreU(hn::MulAdd(correction, hn::LoadU(d, sub.state.sum_T + at), sum[v]), d, sub.state.sum_T + at);
     }
+}
+
+template <bool Scaled>
+HWY_INLINE void exponentiate_block(const Exponential<Scaled>& exponential, const SubTile& sub, std::int64_t keys,
+                                   const TileScratch& scratch) {
+    in_pieces<score_vectors>(sub.padded_rows / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
+        exponentiate<decltype(vectors)::value>(exponential, sub, keys, first_vector * lanes, scratch);
+    });
 }
 
 }  // namespace plumb::kernels::attention::HWY_NAMESPACE

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// One query tile against all keys of its head, block by block of keys (online softmax: Milakov and Gimelshein, arXiv 1805.02867; order of
-// the loops as in FlashAttention-2: Dao, arXiv 2307.08691):
+// The arithmetic of the fused kernel: rows of queries against their keys, block by block of keys (online softmax: Milakov and Gimelshein,
+// arXiv 1805.02867; order of the loops as in FlashAttention-2: Dao, arXiv 2307.08691). For each block of keys, for each sub-tile of rows:
 //
 //   scores          S[j, t] = sum_d K[j, d] Q^T[d, t]          in registers, then score_JT; maxima taken on the way out
 //   bias            S = scale S + bias                         score_JT in place, only where there is one
 //   hide            masked scores become -inf                  only in blocks that a mask touches; blocks without a visible key are skipped
 //   probabilities   P = 2^(c (S - m)),  l = alpha l + sum P    score_JT in place
-//   outputs         O = alpha O + sum_j P[j, t] V[j, e]        block sums start from zero in registers, then output_TE, or out after the
-//   last block
+//   outputs         O = alpha O + sum_j P[j, t] V[j, e]        block sums start from zero in registers, then the state's output_TP
 //
-// Rounding: a score is D fused multiply-adds, a block's output `keys of the block`, and one more for each block; nothing depends on how
-// many tiles or threads run.
+// A tile holds several sub-tiles so that a block of keys and values comes from far memory once for all of them; a sub-tile is so small that
+// its scores stay in the nearest cache.
+// Rounding: a score is D fused multiply-adds of a q that is rounded once more where it carries the scale, a block's output `keys of the
+// block`, and one more for each block; nothing depends on how many tiles or threads run.
 #include "kernels/attention/tile.h"
 
 #include "kernels/simd_targets.h"
@@ -21,99 +22,139 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "kernels/attention/convert-inl.h"
 #include "kernels/attention/outputs-inl.h"
-#include "kernels/attention/product-inl.h"
+#include "kernels/attention/pack-inl.h"
 #include "kernels/attention/scores-inl.h"
 #include "kernels/attention/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
 
-inline constexpr std::int64_t most_tile_queries = 48;
-inline constexpr std::int64_t most_block_keys = 128;
+// Scores of a sub-tile and block take 24 KB. Rows of a sub-tile fill whole register blocks of both products.
+inline constexpr std::int64_t sub_rows = 48;
+inline constexpr std::int64_t tile_rows = 4 * sub_rows;
+inline constexpr std::int64_t block_keys = 128;
 
-/// Queries in lanes, widened and in order of head_dim.
-void bring_in_queries(const Tile& tile, std::int64_t padded_queries, const TileScratch& scratch) {
-    if (tile.dtype == base::Dtype::fp32) {
-        transpose_rows(static_cast<const float*>(tile.q), tile.q_row, tile.q_column, tile.queries, padded_queries, tile.head_dim,
-                       tile.query_factor, scratch.query_DT);
-        return;
-    }
-    for (std::int64_t t = 0; t < tile.queries; ++t) {
-        float* wide = scratch.wide_TD + t * tile.head_dim;
-        const void* row = base::advance(tile.dtype, tile.q, t * tile.q_row);
-        if (tile.q_column == 1) {
-            widen(tile.dtype, row, tile.head_dim, wide);
-        } else {
-            for (std::int64_t c = 0; c < tile.head_dim; ++c) wide[c] = base::load(tile.dtype, row, c * tile.q_column);
-        }
-    }
-    transpose_rows(scratch.wide_TD, tile.head_dim, 1, tile.queries, padded_queries, tile.head_dim, tile.query_factor, scratch.query_DT);
+/// log2(e) scale as double, and what of it q carries.
+struct ScaleSplit {
+    double query_factor = 1;
+    double rest = 1;
+};
+
+/// The scale goes into q where that is sure to lose nothing: numbers of q that become denormal, or too large, must not decide a score. With
+/// a bias, scores stay natural logarithms, because the bias is.
+ScaleSplit split_scale(const Tile& tile, bool biased, double largest_q) {
+    const double magnitude = std::abs(tile.scale);
+    const double sign = std::copysign(1.0, tile.scale);
+    const double scaled = largest_q * magnitude;
+    constexpr double low = 0x1p-100, high = 0x1p100;
+    if (!biased && scaled > low && scaled < high) return {tile.scale * std::numbers::log2e, 1.0};
+    if (magnitude > 0x1p-60 && magnitude < 0x1p60) return {sign, biased ? magnitude : magnitude * std::numbers::log2e};
+    return {tile.scale, biased ? 1.0 : std::numbers::log2e};
 }
 
-void attend(const Tile& tile, const TileScratch& scratch) {
-    const std::int64_t padded_queries = (tile.queries + lanes - 1) / lanes * lanes;
-    const std::int64_t padded_values = (tile.value_dim + lanes - 1) / lanes * lanes;
-    const Exponential exponential(tile.exponent_scale);
-
-    bring_in_queries(tile, padded_queries, scratch);
-    std::fill(scratch.row_maximum_T, scratch.row_maximum_T + padded_queries, no_maximum);
-    std::fill(scratch.row_sum_T, scratch.row_sum_T + padded_queries, 0.0F);
-
-    // The first query begins first, the last one ends last: keys outside are hidden from the whole tile.
-    const KeyRange keys{tile.sees(0).begin, tile.sees(tile.queries - 1).end};
-    const bool whole_rows =
-        tile.dtype == base::Dtype::fp32 && tile.out_column == 1 && padded_values == tile.value_dim && tile.values_finite;
-    bool first_block = true;
-    bool written = false;
-    for (Block block{keys.begin, 0}; block.first < keys.end; block.first += most_block_keys) {
-        block.keys = std::min(most_block_keys, keys.end - block.first);
-        if (hidden_everywhere(tile, block)) continue;
-
-        score_block(tile, block, padded_queries, scratch);
-        if (tile.bias != nullptr) add_bias(tile, block, padded_queries, scratch);
-        hide_block(tile, block, padded_queries, scratch);
-        in_pieces<score_vectors>(padded_queries / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
-            exponentiate<decltype(vectors)::value>(exponential, scratch, padded_queries, block.keys, first_vector * lanes);
-        });
-
-        const bool last_block = block.end() == keys.end;
-        if (last_block) compute_normalisers(padded_queries, scratch);
-        written = last_block && whole_rows;
-        if (tile.values_finite) {
-            const Destination kept{scratch.output_TE, padded_values, first_block, false};
-            const Destination out{static_cast<float*>(tile.out), tile.out_row, first_block, true};
-            weigh_block(tile, block, padded_queries, padded_values, written ? out : kept, scratch);
-        } else {
-            weigh_visible(tile, block, padded_queries, padded_values, first_block, scratch);
-        }
-        first_block = false;
-    }
-    if (!written) {
-        if (first_block) std::fill(scratch.output_TE, scratch.output_TE + tile.queries * padded_values, 0.0F);
-        compute_normalisers(padded_queries, scratch);
-        write_outputs(tile, padded_values, scratch);
-    }
-    spread_undefined_rows(tile, padded_values, scratch);
-    write_log_sums(tile, scratch);
-}
-
-bool all_finite(const float* numbers, std::int64_t rows, std::int64_t row_stride, std::int64_t columns) {
+float largest_magnitude(const float* numbers, std::int64_t count) {
     const Floats d;
-    Vector products = hn::Zero(d);  // 0 x NaN and 0 x inf are NaN, and NaN stays
-    bool tails = true;
-    for (std::int64_t r = 0; r < rows; ++r) {
-        const float* row = numbers + r * row_stride;
-        std::int64_t c = 0;
-        for (; c + lanes <= columns; c += lanes) products = hn::MulAdd(hn::LoadU(d, row + c), hn::Zero(d), products);
-        for (; c < columns; ++c) tails = tails && row[c] * 0.0F == 0.0F;
-    }
-    return tails && hn::AllTrue(d, hn::Eq(products, hn::Zero(d)));
+    Vector largest = hn::Zero(d);
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, numbers + i)));
+    float found = hn::GetLane(hn::MaxOfLanes(d, largest));
+    for (; i < count; ++i) found = std::max(found, std::abs(numbers[i]));
+    return found;
 }
 
-inline constexpr TileKernel kernel = {lanes, most_tile_queries, most_block_keys, attend, all_finite, widen, narrow};
+/// Rows [first_row, …) of the tile with their queries in lanes.
+SubTile make_sub_tile(const Tile& tile, std::int64_t first_row, const TileScratch& scratch, const RowState& state) {
+    SubTile sub;
+    sub.tile = &tile;
+    sub.first_row = first_row;
+    sub.rows = std::min(sub_rows, tile.row_count - first_row);
+    sub.padded_rows = (sub.rows + lanes - 1) / lanes * lanes;
+    sub.some = sub.all = tile.rows[first_row].sees;
+    for (std::int64_t t = 1; t < sub.rows; ++t) {
+        const KeyRange& sees = sub.row(t).sees;
+        sub.some = {std::min(sub.some.begin, sees.begin), std::max(sub.some.end, sees.end)};
+        sub.all = {std::max(sub.all.begin, sees.begin), std::min(sub.all.end, sees.end)};
+    }
+    sub.marked = sub.row(0).hidden != nullptr;
+    sub.biased = sub.row(0).bias != nullptr;
+    sub.query_DT = scratch.query_DT + first_row * tile.head_dim;
+    sub.state = {state.output_TP + first_row * padded_values(tile), state.maximum_T + first_row, state.sum_T + first_row};
+
+    for (std::int64_t t = 0; t < sub.rows; ++t)
+        widen_row(tile.dtype, sub.row(t).q, tile.q_column, tile.head_dim, scratch.wide_TD + t * tile.head_dim);
+    const ScaleSplit split = split_scale(tile, sub.biased, largest_magnitude(scratch.wide_TD, sub.rows * tile.head_dim));
+    sub.bias_scale = static_cast<float>(sub.biased ? split.rest : 1.0);
+    sub.exponent_scale = static_cast<float>(sub.biased ? std::numbers::log2e : split.rest);
+    transpose_rows(scratch.wide_TD, tile.head_dim, sub.rows, sub.padded_rows, tile.head_dim, Factor(split.query_factor), sub.query_DT);
+    start(sub.rows, sub.padded_rows, padded_values(tile), sub.state);
+    return sub;
+}
+
+/// Goes through one block of keys.
+HWY_NOINLINE void absorb(const SubTile& sub, const Block& block, bool first_block, const TileScratch& scratch) {
+    score_block(sub, block, scratch);
+    if (sub.biased) add_bias(sub, block, scratch);
+    hide_block(sub, block, scratch);
+    if (sub.exponent_scale == 1) {
+        exponentiate_block(Exponential<false>(1), sub, block.keys, scratch);
+    } else {
+        exponentiate_block(Exponential<true>(sub.exponent_scale), sub, block.keys, scratch);
+    }
+    if (!sub.tile->values_finite) {
+        weigh_visible(sub, block, first_block, scratch);
+    } else if (first_block) {
+        weigh_block<true>(sub, block, scratch);
+    } else {
+        weigh_block<false>(sub, block, scratch);
+    }
+}
+
+/// Maxima become powers of two, whatever scale the scores had.
+void finish_maxima(const SubTile& sub) {
+    for (std::int64_t t = 0; t < sub.rows; ++t) {
+        float& maximum = sub.state.maximum_T[t];
+        if (maximum != no_maximum) maximum = static_cast<float>(static_cast<double>(maximum) * sub.exponent_scale);
+    }
+}
+
+void accumulate(const Tile& tile, const TileScratch& scratch, const RowState& state) {
+    constexpr std::int64_t most_subs = tile_rows / sub_rows;
+    SubTile subs[most_subs];
+    bool started[most_subs] = {};
+    const std::int64_t count = (tile.row_count + sub_rows - 1) / sub_rows;
+    for (std::int64_t i = 0; i < count; ++i) subs[i] = make_sub_tile(tile, i * sub_rows, scratch, state);
+    for (std::int64_t first = tile.keys.begin; first < tile.keys.end; first += block_keys) {
+        const std::int64_t end = std::min(first + block_keys, tile.keys.end);
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t from = std::max(first, subs[i].some.begin);
+            const Block block{from, std::min(end, subs[i].some.end) - from};
+            if (block.keys <= 0 || hidden_everywhere(subs[i], block)) continue;
+            absorb(subs[i], block, !started[i], scratch);
+            started[i] = true;
+        }
+    }
+    for (std::int64_t i = 0; i < count; ++i) finish_maxima(subs[i]);
+}
+
+inline constexpr TileKernel kernel = {.lanes = lanes,
+                                      .sub_rows = sub_rows,
+                                      .tile_rows = tile_rows,
+                                      .block_keys = block_keys,
+                                      .few_rows = 0,
+                                      .accumulate = accumulate,
+                                      .accumulate_few = accumulate,
+                                      .merge = merge,
+                                      .finish = finish,
+                                      .pack_keys = pack_keys,
+                                      .pack_values = pack_values,
+                                      .all_finite = all_finite,
+                                      .widen = widen,
+                                      .narrow = narrow};
 
 }  // namespace plumb::kernels::attention::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
