@@ -52,4 +52,15 @@ std::optional<ElementType> element_type_named(std::string_view wanted) {
     return std::nullopt;
 }
 
+std::optional<Dtype> dtype_of(ElementType type) {
+    for (const Dtype dtype : all_dtypes()) {
+        if (name(dtype) == name(type)) return dtype;
+    }
+    return std::nullopt;
+}
+
+ElementType element_type_of(Dtype dtype) {
+    return *element_type_named(name(dtype));
+}
+
 }  // namespace plumb::base

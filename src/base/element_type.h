@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/dtype.h"
+
 namespace plumb::base {
 
 enum class ElementType : std::uint8_t {
@@ -33,5 +35,8 @@ std::string_view name(ElementType type);
 std::optional<ElementType> element_type_named(std::string_view name);
 /// Bytes of one number: 1, 2, 4 or 8.
 std::int64_t size_of(ElementType type);
+/// The type that kernels compute with (dtype.h), where it is one.
+std::optional<Dtype> dtype_of(ElementType type);
+ElementType element_type_of(Dtype dtype);
 
 }  // namespace plumb::base

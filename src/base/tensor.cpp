@@ -2,30 +2,11 @@
 #include "base/tensor.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
-#include <cstring>
 
 #include "base/error.h"
 
 namespace plumb::base {
-
-namespace {
-
-float bf16_to_fp32(std::uint16_t bits) {
-    return std::bit_cast<float>(std::uint32_t{bits} << 16);
-}
-
-float fp16_to_fp32(std::uint16_t half) {
-    const std::uint32_t sign = (half & 0x8000U) << 16;
-    const std::uint32_t magnitude = half & 0x7FFFU;
-    // 2^-24 is the unit of the subnormals, so any number below the smallest normal one is that many units.
-    if (magnitude < 0x0400U) return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F));
-    if (magnitude >= 0x7C00U) return std::bit_cast<float>(sign | 0x7F800000U | (magnitude & 0x03FFU) << 13);
-    return std::bit_cast<float>(sign | ((magnitude << 13) + ((127U - 15U) << 23)));
-}
-
-}  // namespace
 
 std::int64_t TensorInfo::elements() const {
     std::int64_t product = 1;
@@ -76,22 +57,14 @@ Tensor::Tensor(TensorInfo info)
     : info_(std::move(info)), data_(std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(info_.bytes()))) {}
 
 std::vector<float> Tensor::to_fp32() const {
-    const auto count = static_cast<std::size_t>(info_.elements());
-    std::vector<float> numbers(count);
-    switch (info_.type) {
-        case ElementType::fp32:
-            if (count > 0) std::memcpy(numbers.data(), data_.get(), count * sizeof(float));
-            return numbers;
-        case ElementType::fp16:
-            std::ranges::transform(as<std::uint16_t>(), numbers.begin(), fp16_to_fp32);
-            return numbers;
-        case ElementType::bf16:
-            std::ranges::transform(as<std::uint16_t>(), numbers.begin(), bf16_to_fp32);
-            return numbers;
-        default:
-            throw Error(ErrorKind::usage, "tensor " + in_quotes(info_.name) + " is " + info_.text() + ", which fp32 cannot hold exactly",
-                        "expected fp16, bf16 or fp32");
+    const std::optional<Dtype> dtype = dtype_of(info_.type);
+    if (!dtype) {
+        throw Error(ErrorKind::usage, "tensor " + in_quotes(info_.name) + " is " + info_.text() + ", which fp32 cannot hold exactly",
+                    "expected fp16, bf16 or fp32");
     }
+    std::vector<float> numbers(static_cast<std::size_t>(info_.elements()));
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = load(*dtype, data_.get(), static_cast<std::int64_t>(i));
+    return numbers;
 }
 
 void Tensor::require_element_size(std::size_t size) const {

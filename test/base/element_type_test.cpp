@@ -35,6 +35,8 @@ TEST(ElementType, NamesAreReadBackAndSizesAreThoseOfTheirNames) {
         EXPECT_EQ(size_of(type) * 8, bits) << name(type);
     }
     EXPECT_EQ(element_type_named("f32"), std::nullopt);
+    for (const Dtype dtype : all_dtypes()) EXPECT_EQ(dtype_of(element_type_of(dtype)), dtype);
+    EXPECT_EQ(dtype_of(ElementType::i32), std::nullopt);
 }
 
 TEST(ElementType, SixteenBitFloatsAreTheirDefinitionsInFp32) {

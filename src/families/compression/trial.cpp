@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/memory_watch.h"
 #include "families/compression/break_even.h"
 #include "families/compression/memory.h"
 
@@ -122,7 +123,7 @@ CompressionTrial::CompressionTrial(Request request) : request_(std::move(request
 }
 
 std::vector<lab::Check> CompressionTrial::verify() {
-    const MemoryWatch watch;
+    const base::MemoryWatch watch;
     engine_->compress();
     engine_->spoil_output();
     engine_->decompress();
