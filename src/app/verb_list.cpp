@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "kernels/attention/implementations.h"
 #include "kernels/codec/codec.h"
+#include "kernels/codec/nvcomp_batched.h"
+#include "kernels/gpu/cuda.h"
 #include "lab/data_sets.h"
 #include "lab/host.h"
 #include "report/words.h"
@@ -100,11 +102,14 @@ Table figures_table(const lab::Family& family) {
 Table devices_table() {
     Table table{
         "devices", {{"device", "device", Content::code}, {"state", "state", Content::status}, {"facts", "facts", Content::prose}}, {}};
-    const nlohmann::json host = lab::collect_host();
-    table.rows.push_back({text_cell("cpu"), report::status_cell("present"), text_cell(lab::summarize_host(host))});
-    const bool gpu = host.at("gpu").is_string();
-    table.rows.push_back({text_cell("cuda:0"), report::status_cell(gpu ? "present" : "missing"),
-                          text_cell(gpu ? host.at("gpu").get<std::string>() : "no NVIDIA driver is loaded on this machine")});
+    const auto add = [&](const std::string& name, const std::string& state, const std::string& facts) {
+        table.rows.push_back({text_cell(name), report::status_cell(state), text_cell(facts)});
+    };
+    add("cpu", "present", lab::summarize_host(lab::collect_host()));
+    const kernels::gpu::Cuda& cuda = kernels::gpu::cuda();
+    for (std::size_t ordinal = 0; ordinal < cuda.devices.size(); ++ordinal)
+        add("cuda:" + std::to_string(ordinal), "present", cuda.devices[ordinal]);
+    if (cuda.devices.empty()) add("cuda:0", "missing", cuda.missing);
     return table;
 }
 
@@ -129,11 +134,15 @@ Table codecs_table() {
                  {"options", "options", Content::prose},
                  {"summary", "what it is", Content::prose}},
                 {}};
-    for (const kernels::codec::Codec& codec : kernels::codec::codecs()) {
-        const bool here = codec.missing.empty();
-        table.rows.push_back({text_cell(codec.name), report::status_cell(here ? "present" : "missing"), text_cell(codec.library),
-                              text_cell(codec.format), text_cell(options_of(codec)), text_cell(here ? codec.summary : codec.missing)});
-    }
+    const auto add = [&](const kernels::codec::Codec& codec, const std::string& missing) {
+        table.rows.push_back({text_cell(codec.name), report::status_cell(missing.empty() ? "present" : "missing"), text_cell(codec.library),
+                              text_cell(codec.format), text_cell(options_of(codec)), text_cell(missing.empty() ? codec.summary : missing)});
+    };
+    for (const kernels::codec::Codec& codec : kernels::codec::codecs()) add(codec, codec.missing);
+    // These take both a device and the library; without a device the library's absence is the smaller trouble.
+    const std::string& device = kernels::gpu::cuda().missing;
+    for (const auto& codec : kernels::codec::nvcomp_batched_codecs())
+        add(codec.facts, device.empty() ? kernels::codec::nvcomp_batched().missing : device);
     return table;
 }
 

@@ -15,7 +15,7 @@ class AttentionFamily final : public lab::Family {
   public:
     std::string name() const override { return "attention"; }
     std::string summary() const override {
-        return "attention from a loop over queries to a fused kernel: time, share of peak, error against fp64";
+        return "Attention, from a loop over queries to a fused kernel: time, share of peak, error against fp64";
     }
     int version() const override { return 2; }
     const lab::Schema& schema() const override { return attention::schema(); }

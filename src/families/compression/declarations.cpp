@@ -6,6 +6,7 @@
 
 #include "families/compression/foreign_rows.h"
 #include "kernels/codec/codec.h"
+#include "kernels/codec/nvcomp_batched.h"
 
 namespace plumb::families::compression {
 
@@ -130,12 +131,13 @@ const lab::Schema& schema() {
     static const lab::Schema made = [] {
         std::vector<std::string> codecs;
         for (const auto& codec : kernels::codec::codecs()) codecs.push_back(codec.name);
+        for (const auto& codec : kernels::codec::nvcomp_batched_codecs()) codecs.push_back(codec.facts.name);
         constexpr double most_bytes = 1e12;
         return lab::Schema({
             text("file", "a file of a data set (silesia/dickens), or the path of a file or folder", "silesia/dickens"),
             number("repeat_to", "repeat the file from its start until so many bytes are reached; 0: as it is", Type::bytes, 0, 0,
                    most_bytes),
-            text("codec", "codec (plumb list codecs)", "zstd", codecs),
+            text("codec", "codec (plumb list codecs); nvcomp: those of device=cuda:0", "zstd", codecs),
             text("level", "level of the codec, an integer; default: what its library recommends", "default"),
             text("element", "what typed codecs take the bytes for; auto: the encoder chooses, with all that follows", "default",
                  element_names()),
@@ -146,8 +148,8 @@ const lab::Schema& schema() {
             number("chunks", "instead of chunk: into how many chunks `total` is cut, which then gives chunk; 0: by chunk", Type::integer, 0,
                    0, most_bytes),
             number("total", "bytes that `chunks` divides; 0: the size of the input", Type::bytes, 0, 0, most_bytes),
-            number("workers", "threads that share the chunks", Type::integer, 1, 1, 1024),
-            text("device", "where the codec runs: cpu, cuda:0 ...; imported results carry the name of theirs", "cpu"),
+            number("workers", "threads that share the chunks; 1 on a GPU, which takes them all at once", Type::integer, 1, 1, 1024),
+            text("device", "where the codec runs: cpu, cuda:0 ... (plumb list devices); imported results carry the name of theirs", "cpu"),
             text("direction", "what is timed; both directions are checked", "both", {"both", "compress", "decompress"}),
             text("metadata", "width in bits of the one size and one offset a chunk that ratio_with_metadata counts", "64", {"32", "64"}),
         });
@@ -184,7 +186,17 @@ const std::vector<lab::Metric>& metrics() {
         metric("original_bytes", "size of the input", "B", Better::neither),
         metric("compressed_bytes", "size of all compressed chunks", "B", Better::lower),
         metric("metadata_bytes", "one size and one offset a chunk", "B", Better::lower),
-        metric("scratch_memory", "contexts and tables that the workers hold, by the libraries' own account", "B", Better::lower),
+        metric("compress_device_time", "GPU: median time of the batch call between two events in its stream; reading statuses is left out",
+               "s", Better::lower),
+        metric("decompress_device_time", "the same of decompressing", "s", Better::lower),
+        metric("compress_device_throughput", "GPU: original bytes by compress_device_time", "B/s", Better::higher),
+        metric("decompress_device_throughput", "GPU: original bytes by decompress_device_time", "B/s", Better::higher),
+        metric("upload_time", "GPU: copying the input from page-locked memory to the device; part of no other time", "s", Better::lower),
+        metric("download_time", "GPU: copying as many bytes back; part of no other time", "s", Better::lower),
+        metric("compress_scratch", "GPU: temporary device memory that compressing asks for", "B", Better::lower),
+        metric("decompress_scratch", "GPU: temporary device memory that decompressing asks for", "B", Better::lower),
+        metric("scratch_memory", "contexts and tables that the workers hold, by the libraries' own account; of a GPU: the larger scratch",
+               "B", Better::lower),
         metric("peak_memory", "most memory that one compression and decompression took beside input, chunks and output", "B",
                Better::lower),
         metric("compress_instructions", "instructions a byte of input", "", Better::lower),

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/compression/engine.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "families/compression/cpu_engine.h"
+#include "families/compression/gpu_engine.h"
 
 namespace plumb::families::compression {
 
@@ -30,6 +33,8 @@ void require_fit(const kc::Codec& codec, const std::vector<Span>& chunks) {
 }
 
 std::unique_ptr<Engine> make_cpu_engine(EngineRequest request) {
+    if (kc::nvcomp_batched_codec(request.codec) != nullptr)
+        unsupported("codec " + request.codec + " runs on a GPU only", "device=cuda:0; plumb list devices");
     const kc::Codec& codec = kc::codec_named(request.codec);
     if (!codec.missing.empty()) throw base::Error(base::ErrorKind::missing, "codec " + codec.name + ": " + codec.missing);
     try {
@@ -46,7 +51,16 @@ std::unique_ptr<Engine> make_cpu_engine(EngineRequest request) {
 
 std::unique_ptr<Engine> make_engine(EngineRequest request) {
     if (request.device == "cpu") return make_cpu_engine(std::move(request));
-    unsupported("device " + request.device + " is not one that codecs run on here", "device=cpu; results from elsewhere: plumb import");
+    if (request.device.starts_with("cuda")) return make_gpu_engine(std::move(request));
+    unsupported("device " + request.device + " is not one that codecs run on here",
+                "device=cpu or cuda:0; results from elsewhere: plumb import");
+}
+
+const kc::Codec* facts_of(const std::string& codec) {
+    const auto here = std::ranges::find(kc::codecs(), codec, &kc::Codec::name);
+    if (here != kc::codecs().end()) return &*here;
+    const kc::NvcompBatchedCodec* const batched = kc::nvcomp_batched_codec(codec);
+    return batched != nullptr ? &batched->facts : nullptr;
 }
 
 }  // namespace plumb::families::compression

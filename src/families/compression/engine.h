@@ -30,6 +30,8 @@ class Engine {
     virtual bool stored(std::size_t chunk) = 0;
     /// What only this kind of device can tell, after timing.
     virtual std::vector<lab::MetricValue> metrics() = 0;
+    /// What a run's log should keep of the device; empty where the host's facts say it all.
+    virtual std::string note() const { return {}; }
 };
 
 struct EngineRequest {
@@ -44,5 +46,8 @@ struct EngineRequest {
 /// Throws unsupported with the reason where codec, options, device and chunks do not go together, missing where the codec or the device is
 /// not here.
 std::unique_ptr<Engine> make_engine(EngineRequest request);
+
+/// What is known of a codec of this CPU or of a GPU; null for another name.
+const kernels::codec::Codec* facts_of(const std::string& codec);
 
 }  // namespace plumb::families::compression

@@ -12,7 +12,7 @@ class CompressionFamily final : public lab::Family {
   public:
     std::string name() const override { return "compression"; }
     std::string summary() const override {
-        return "data cut into chunks and compressed chunk by chunk: ratio, throughput of both directions, utilisation, memory";
+        return "Data cut into chunks and compressed chunk by chunk: ratio, throughput of both directions, utilisation, memory";
     }
     int version() const override { return 1; }
     const lab::Schema& schema() const override { return compression::schema(); }
@@ -22,8 +22,10 @@ class CompressionFamily final : public lab::Family {
     std::map<std::string, std::string> inputs(const lab::Settings& settings) const override {
         return digest_content(std::get<std::string>(*lab::find(settings, "file")));
     }
-    std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context&) const override {
-        return std::make_unique<CompressionTrial>(read_request(point.settings));
+    std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context& context) const override {
+        auto trial = std::make_unique<CompressionTrial>(read_request(point.settings));
+        if (const std::string note = trial->note(); !note.empty()) context.log(note);
+        return trial;
     }
 };
 

@@ -118,16 +118,17 @@ Request read_request(const lab::Settings& settings) {
     return request;
 }
 
-CompressionTrial::CompressionTrial(Request request) : request_(std::move(request)), total_bytes_(request_.engine.content->bytes.size()) {
-    engine_ = make_engine(request_.engine);
-}
+CompressionTrial::CompressionTrial(Request request) : CompressionTrial(request, make_engine(request.engine)) {}
+
+CompressionTrial::CompressionTrial(Request request, std::unique_ptr<Engine> engine)
+    : request_(std::move(request)), engine_(std::move(engine)), total_bytes_(request_.engine.content->bytes.size()) {}
 
 std::vector<lab::Check> CompressionTrial::verify() {
     const base::MemoryWatch watch;
     engine_->compress();
     engine_->spoil_output();
     engine_->decompress();
-    peak_memory_ = watch.peak();
+    if (request_.engine.device == "cpu") peak_memory_ = watch.peak();
     for (std::size_t chunk = 0; chunk < request_.engine.chunks.size(); ++chunk) {
         sizes_.push_back(engine_->compressed(chunk).size());
         stored_chunks_ += engine_->stored(chunk);
@@ -154,9 +155,9 @@ lab::Check CompressionTrial::check_round_trip(const std::string& name) {
 
 std::vector<lab::Check> CompressionTrial::check_other_decoders() {
     const EngineRequest& engine = request_.engine;
-    const auto own = std::ranges::find(kc::codecs(), engine.codec, &kc::Codec::name);
+    const kc::Codec* const own = facts_of(engine.codec);
     std::vector<lab::Check> checks;
-    if (own == kc::codecs().end()) return checks;
+    if (own == nullptr) return checks;
     for (const kc::Codec& other : kc::codecs()) {
         const bool reads_it = other.format == own->format && other.name != own->name && other.library != own->library;
         const bool fits = std::ranges::all_of(engine.chunks, [&](const Span& chunk) { return chunk.size <= other.largest_chunk; });

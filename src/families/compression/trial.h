@@ -27,11 +27,15 @@ Request read_request(const lab::Settings& settings);
 class CompressionTrial final : public lab::TimedTrial {
   public:
     explicit CompressionTrial(Request request);
+    /// With an engine made for request.engine by other means.
+    CompressionTrial(Request request, std::unique_ptr<Engine> engine);
 
     std::vector<lab::Check> verify() override;
     std::vector<lab::Action> actions() override;
     std::vector<lab::Check> verify_after() override;
     std::vector<lab::MetricValue> metrics(const std::vector<lab::Timing>& timings) override;
+    /// For the log of the run; may be empty.
+    std::string note() const { return engine_->note(); }
 
   private:
     /// Compares what the engine last decompressed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVIDIA's nvCOMP, opened at run time: an optional part that is never linked and never bundled. Only its host functions are used; they need
-// neither a GPU nor a driver. To use another function: declare its type where it is used and ask for its symbol.
+// NVIDIA's nvCOMP, opened at run time: an optional part that is never linked and never bundled. Its host functions need neither a GPU nor a
+// driver; those for batches on a GPU are in nvcomp_batched.h. To use another function: declare its type where it is used and ask for its
+// symbol.
 #pragma once
 #include <string>
 #include <string_view>
