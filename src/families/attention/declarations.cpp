@@ -139,8 +139,7 @@ const std::vector<lab::Metric>& metrics() {
         metric("memory", "most memory that a call took beyond inputs and output; LibTorch's forms return the output, so theirs holds it",
                "B", Better::lower, false),
         metric("max_error", "largest error against fp64 over all tries", "", Better::lower, false),
-        metric("error_ratio", "largest error by that of the plain form of the accuracy rule, which allows about 2", "", Better::lower,
-               true),
+        metric("error_ratio", "largest error by half of what the accuracy rule allows: at most 2", "", Better::lower, true),
         metric("hidden_rows", "queries without a visible key over all tries, which are zeros by definition", "", Better::neither, false),
         metric("nan_rows", "of those, the rows that this implementation gave as NaN", "", Better::neither, false),
     };

@@ -74,8 +74,8 @@ void Verdicts::check_accuracy(Case& prepared, const std::vector<float>& out_BNHE
     accuracy_.take(meaningless ? std::numeric_limits<double>::quiet_NaN() : accuracy.max_error, accuracy.bound,
                    meaningless ? "the plain form overflowed on these inputs: nothing to measure against" : "try " + std::to_string(tries_));
     max_error_ = std::max(max_error_, accuracy.max_error);
-    const double yardstick = std::max(accuracy.plain_max_error, accuracy.single_rounding);
-    if (yardstick > 0) error_ratio_ = std::max(error_ratio_, accuracy.max_error / yardstick);
+    // The bound is twice the yardstick's error and, which matters for 16 bits, the rounding of the output to its type.
+    if (accuracy.bound > 0) error_ratio_ = std::max(error_ratio_, 2 * accuracy.max_error / accuracy.bound);
     checked_queries_ = static_cast<std::int64_t>(prepared.checked_queries.size());
     all_queries_ = prepared.problem.shape.queries;
 }

@@ -22,7 +22,7 @@ class Verdicts {
     std::vector<lab::Check> checks() const;
 
     double max_error() const { return max_error_; }
-    double error_ratio() const { return error_ratio_; }  ///< by the yardstick's error
+    double error_ratio() const { return error_ratio_; }  ///< by half the bound
     std::int64_t hidden_rows() const { return hidden_rows_; }
     std::int64_t nan_rows() const { return nan_rows_; }
 
