@@ -34,6 +34,7 @@ macro(plumb_need_library target header library)
 endmacro()
 
 plumb_need_library(xxhash xxhash.h xxhash)
+plumb_need_library(zip zip.h zip)
 plumb_need_library(zstd zstd.h zstd)
 plumb_need_library(lz4 lz4.h lz4)
 plumb_need_library(snappy snappy-c.h snappy)

@@ -4,7 +4,10 @@
 #include <openssl/evp.h>
 
 #include <fstream>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -83,6 +86,19 @@ std::string file_xxh3_hex(const std::filesystem::path& path) {
     XXH3_128bits_reset(state.get());
     read_pieces(path, [&](std::string_view piece) { XXH3_128bits_update(state.get(), piece.data(), piece.size()); });
     return hex(XXH3_128bits_digest(state.get()));
+}
+
+std::string known_file_xxh3_hex(const std::filesystem::path& path) {
+    using Stamp = std::pair<std::uintmax_t, std::filesystem::file_time_type>;
+    static std::mutex guard;
+    static std::map<std::filesystem::path, std::pair<Stamp, std::string>> known;
+    const std::lock_guard lock(guard);
+    std::error_code ignored;
+    const Stamp stamp{std::filesystem::file_size(path, ignored), std::filesystem::last_write_time(path, ignored)};
+    auto& [known_stamp, digest] = known[path];
+    if (digest.empty() || known_stamp != stamp) digest = file_xxh3_hex(path);
+    known_stamp = stamp;
+    return digest;
 }
 
 std::string file_sha256_hex(const std::filesystem::path& path) {

@@ -7,9 +7,11 @@
 
 namespace plumb::base {
 
-std::string xxh3_hex(std::string_view bytes);                    ///< 32 hex digits
-std::string sha256_hex(std::string_view bytes);                  ///< 64 hex digits
-std::string file_xxh3_hex(const std::filesystem::path& path);    ///< throws Error{missing} naming the file
+std::string xxh3_hex(std::string_view bytes);                  ///< 32 hex digits
+std::string sha256_hex(std::string_view bytes);                ///< 64 hex digits
+std::string file_xxh3_hex(const std::filesystem::path& path);  ///< throws Error{missing} naming the file
+/// The same, from memory where this process digested the file already and neither its size nor its time has changed since.
+std::string known_file_xxh3_hex(const std::filesystem::path& path);
 std::string file_sha256_hex(const std::filesystem::path& path);  ///< throws Error{missing} naming the file
 
 }  // namespace plumb::base

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -42,6 +43,25 @@ class Descriptor {
 void sync_folder(const std::filesystem::path& folder) {
     const Descriptor descriptor(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
     if (descriptor.number() >= 0) ::fsync(descriptor.number());
+}
+
+void write_pieces(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+    const Descriptor descriptor(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (descriptor.number() < 0) fail("create", path);
+    for (std::string_view piece : pieces) {
+        while (!piece.empty()) {
+            const ssize_t written = ::write(descriptor.number(), piece.data(), piece.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) fail("write", path);
+            piece.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+    if (::fsync(descriptor.number()) != 0) fail("flush", path);
+}
+
+void rename_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename into", path);
+    sync_folder(path.parent_path());
 }
 
 std::tm utc_now(int* milliseconds) {
@@ -88,23 +108,37 @@ std::string read_unpacked(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {
-    const Descriptor descriptor(path, O_WRONLY | O_CREAT | O_TRUNC);
-    if (descriptor.number() < 0) fail("create", path);
-    while (!content.empty()) {
-        const ssize_t written = ::write(descriptor.number(), content.data(), content.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) fail("write", path);
-        content.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(descriptor.number()) != 0) fail("flush", path);
+    write_pieces(path, {&content, 1});
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view content) {
+    replace_file(path, {&content, 1});
+}
+
+void replace_file(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+    const std::filesystem::path temporary = temporary_beside(path);
+    try {
+        write_pieces(temporary, pieces);
+        rename_into_place(temporary, path);
+    } catch (const Error&) {
+        ::unlink(temporary.c_str());
+        throw;
+    }
+}
+
+std::filesystem::path temporary_beside(const std::filesystem::path& path) {
+    static std::atomic<unsigned> counter = 0;
     std::filesystem::path temporary = path;
-    temporary += ".tmp-" + std::to_string(::getpid());
-    write_file(temporary, content);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename into", path);
-    sync_folder(path.parent_path());
+    temporary += ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    return temporary;
+}
+
+void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+    {
+        const Descriptor descriptor(temporary, O_RDONLY);
+        if (descriptor.number() < 0 || ::fsync(descriptor.number()) != 0) fail("flush", temporary);
+    }
+    rename_into_place(temporary, path);
 }
 
 std::string utc_timestamp() {

@@ -305,15 +305,6 @@ TEST(PerUtilisation, IsUnboundedWhereTheUseMayBeNothing) {
     EXPECT_TRUE(std::isinf(per_utilisation("x", speed, {"u", 0.01, 0, 0.02, 3}).high));
 }
 
-TEST(MemoryWatch, SeesWhatWasTouchedAndGivenBack) {
-    const MemoryWatch watch;
-    { const AlignedBytes touched(64 << 20); }
-    const auto peak = watch.peak();
-    if (!peak) GTEST_SKIP() << "the kernel does not let the peak be reset";
-    EXPECT_GT(*peak, 60 << 20);
-    EXPECT_LT(*peak, 100 << 20);
-}
-
 TEST(Counters, GiveNumbersOrTheReasonWhyNot) {
     volatile double sum = 0;
     const auto counts = count([&] {

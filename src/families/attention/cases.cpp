@@ -5,8 +5,10 @@
 #include <map>
 
 #include "base/random.h"
+#include "families/attention/checked_problem.h"
 #include "families/attention/executor.h"
 #include "kernels/attention/masks.h"
+#include "kernels/attention/stored.h"
 #include "nn/attention_peers.h"
 
 namespace plumb::families::attention {
@@ -15,75 +17,12 @@ namespace {
 
 namespace ka = kernels::attention;
 
-// Multiply-adds of the fp64 reference that one try may cost; about a second on one core. Above it queries are sampled.
-constexpr double affordable_operations = 1.5e9;
-constexpr std::int64_t fewest_checked_queries = 8;
 // Queries over all heads and records that the loop form may go through one at a time; the notebook's batch stage has 8192.
 constexpr std::int64_t affordable_loop_queries = 8192;
 constexpr double memory_budget_bytes = 1.0e9;
 
-std::vector<std::int64_t> choose_queries(const CaseKey& key) {
-    const ka::Shape& shape = key.shape;
-    const double per_query = 2.0 * static_cast<double>(shape.batch * shape.heads * std::max<std::int64_t>(shape.keys, 1)) *
-                             static_cast<double>(shape.head_dim + shape.value_dim);
-    const auto affordable = static_cast<std::int64_t>(affordable_operations / per_query);
-    const std::int64_t count = std::clamp(affordable, std::min(fewest_checked_queries, shape.queries), shape.queries);
-    std::vector<std::int64_t> queries(static_cast<std::size_t>(count));
-    if (count == shape.queries) {
-        for (std::int64_t query = 0; query < count; ++query) queries[static_cast<std::size_t>(query)] = query;
-        return queries;
-    }
-    // One per stratum, so that no region of the output goes unseen; the ends are always among them.
-    const base::RandomStream random(key.seed, "attention checked queries");
-    for (std::int64_t stratum = 0; stratum < count; ++stratum) {
-        const std::int64_t begin = shape.queries * stratum / count;
-        const std::int64_t end = shape.queries * (stratum + 1) / count;
-        queries[static_cast<std::size_t>(stratum)] =
-            begin + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(stratum), static_cast<std::uint64_t>(end - begin)));
-    }
-    queries.front() = 0;
-    queries.back() = shape.queries - 1;
-    return queries;
-}
-
-/// The checked queries as a problem of their own. Their mask is written out, because causality and windows depend on the place of the
-/// query.
-void make_checked_problem(Case& made) {
-    const ka::Problem whole = made.inputs.problem();
-    const ka::Shape& shape = whole.shape;
-    const auto count = static_cast<std::int64_t>(made.checked_queries.size());
-    ka::Inputs& checked = made.checked_inputs;
-    checked.shape = shape;
-    checked.shape.queries = count;
-    checked.dtype = whole.dtype;
-    checked.mask_kind = made.inputs.mask_kind == ka::MaskKind::none ? ka::MaskKind::none : ka::MaskKind::boolean;
-    const ka::Strides target = ka::strides_bnhd(count, shape.heads, shape.head_dim);
-    for (std::int64_t record = 0; record < shape.batch; ++record) {
-        for (const std::int64_t query : made.checked_queries) {
-            for (std::int64_t head = 0; head < shape.heads; ++head) {
-                const std::int64_t source = record * whole.q_strides.batch + head * whole.q_strides.head + query * whole.q_strides.row;
-                for (std::int64_t column = 0; column < shape.head_dim; ++column)
-                    checked.q.push_back(base::load(whole.dtype, whole.q, source + column * whole.q_strides.column));
-                const ka::Strides& by = whole.bias.strides;
-                const std::int64_t bias = record * by.batch + head * by.head + query * by.row;
-                for (std::int64_t key = 0; key < shape.keys && whole.bias.data != nullptr; ++key)
-                    checked.bias.push_back(whole.bias.data[bias + key * by.column]);
-            }
-            if (checked.mask_kind != ka::MaskKind::boolean) continue;
-            for (std::int64_t key = 0; key < shape.keys; ++key) checked.hidden.push_back(ka::is_hidden(whole, record, query, key));
-        }
-    }
-    checked.store();
-    made.checked_problem = whole;
-    made.checked_problem.shape = checked.shape;
-    made.checked_problem.q = whole.dtype == base::Dtype::fp32 ? checked.q.data() : checked.q_stored.data();
-    made.checked_problem.q_strides = target;
-    made.checked_problem.mask = {.kind = checked.mask_kind, .hidden = checked.hidden.data()};
-    if (!checked.bias.empty()) made.checked_problem.bias = {checked.bias.data(), ka::strides_bnhd(count, shape.heads, shape.keys)};
-}
-
 void find_hidden_queries(Case& made) {
-    const ka::Problem problem = made.inputs.problem();
+    const ka::Problem& problem = made.problem;
     const ka::Shape& shape = problem.shape;
     made.hidden_BN.resize(static_cast<std::size_t>(shape.batch * shape.queries));
     for (std::int64_t record = 0; record < shape.batch; ++record) {
@@ -93,26 +32,39 @@ void find_hidden_queries(Case& made) {
     }
 }
 
+void bring_in_problem(const CaseKey& key, std::size_t index, Case& made) {
+    if (!key.file.empty()) {
+        made.file = read_problem(key.file, key.options.layout,
+                                 {.kind = key.options.mask, .left = key.options.left, .right = key.options.right}, key.scale);
+        made.problem = made.file->problem;
+        return;
+    }
+    const std::uint64_t seed = base::RandomStream(key.seed, "attention try").bits(index);
+    made.inputs = ka::make_inputs(key.shape, key.options, key.distribution, seed);
+    made.problem = made.inputs.problem();
+    made.problem.scale = key.scale;
+}
+
 std::shared_ptr<Case> make_case(const CaseKey& key, std::size_t index) {
     auto made = std::make_shared<Case>();
-    const std::uint64_t seed = base::RandomStream(key.seed, "attention try").bits(index);
-    made->inputs = ka::make_inputs(key.shape, key.mask, key.distribution, seed, key.layout);
-    made->checked_queries = choose_queries(key);
-    make_checked_problem(*made);
+    bring_in_problem(key, index, *made);
+    made->checked_queries = choose_queries(made->problem.shape, key.seed);
+    made->checked_problem = checked_problem(made->problem, made->checked_queries, made->checked_inputs);
     find_hidden_queries(*made);
     const ka::Shape& checked = made->checked_problem.shape;
-    const auto outputs = static_cast<std::size_t>(checked.batch * checked.queries * checked.heads * checked.value_dim);
+    const auto outputs = static_cast<std::size_t>(ka::output_size(checked));
     made->reference_BSHE.resize(outputs);
     made->plain_BSHE.resize(outputs);
-    ka::reference(made->checked_problem, made->reference_BSHE);
-    ka::plain(made->checked_problem, made->plain_BSHE);
+    made->reference_lse_BHS.resize(static_cast<std::size_t>(checked.batch * checked.heads * checked.queries));
+    made->plain_lse_BHS.resize(made->reference_lse_BHS.size());
+    ka::reference(made->checked_problem, made->reference_BSHE, made->reference_lse_BHS);
+    ka::plain(made->checked_problem, made->plain_BSHE, made->plain_lse_BHS);
     return made;
 }
 
 std::vector<float> output_of(const std::string& implementation, const ka::Problem& problem) {
     const auto executor = make_executor(implementation, "best", problem);
-    const ka::Shape& shape = problem.shape;
-    std::vector<float> out(static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.value_dim));
+    std::vector<float> out(static_cast<std::size_t>(ka::output_size(problem.shape)));
     executor->forward();
     executor->copy_output(out);
     return out;
@@ -120,8 +72,17 @@ std::vector<float> output_of(const std::string& implementation, const ka::Proble
 
 }  // namespace
 
+const std::vector<float>& Case::yardstick(const std::string& implementation) {
+    if (problem.dtype == base::Dtype::fp32 || is_plumbs_own(implementation)) return plain_BSHE;
+    if (stored_BSHE.empty()) {
+        stored_BSHE.resize(plain_BSHE.size());
+        ka::plain_stored(checked_problem, stored_BSHE);
+    }
+    return stored_BSHE;
+}
+
 std::vector<float> Case::checked_part(const std::vector<float>& out_BNHE) const {
-    const ka::Shape& shape = inputs.shape;
+    const ka::Shape& shape = problem.shape;
     const std::int64_t row_size = shape.heads * shape.value_dim;
     std::vector<float> part;
     part.reserve(reference_BSHE.size());
@@ -135,10 +96,11 @@ std::vector<float> Case::checked_part(const std::vector<float>& out_BNHE) const 
 }
 
 std::string CaseKey::text() const {
-    std::string joined = distribution;
+    std::string joined = distribution + ' ' + file + ' ' + std::to_string(scale);
     for (const std::int64_t number :
-         {shape.batch, shape.heads, shape.queries, shape.keys, shape.head_dim, shape.value_dim, static_cast<std::int64_t>(mask),
-          static_cast<std::int64_t>(layout), static_cast<std::int64_t>(seed)}) {
+         {shape.batch, shape.heads, shape.queries, shape.keys, shape.head_dim, shape.value_dim, shape.key_heads,
+          static_cast<std::int64_t>(options.mask), static_cast<std::int64_t>(options.layout), static_cast<std::int64_t>(options.dtype),
+          options.left, options.right, static_cast<std::int64_t>(options.bias), static_cast<std::int64_t>(seed)}) {
         joined += ' ' + std::to_string(number);
     }
     return joined;
@@ -156,8 +118,9 @@ std::shared_ptr<CaseSet> CaseSet::shared(const CaseKey& key) {
 CaseSet::CaseSet(CaseKey key) : key_(std::move(key)) {
     const ka::Shape& shape = key_.shape;
     const double rows = static_cast<double>(shape.batch * shape.heads);
-    const double numbers = rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) +
-                                                      shape.keys * (shape.head_dim + shape.value_dim));
+    const double numbers =
+        rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) +
+                                   shape.keys * (shape.head_dim + shape.value_dim) + (key_.options.bias ? shape.queries * shape.keys : 0));
     capacity_ = static_cast<std::size_t>(std::max(1.0, memory_budget_bytes / (4 * numbers + 1)));
 }
 
@@ -173,10 +136,10 @@ std::shared_ptr<Case> CaseSet::at(std::size_t index) {
 }
 
 bool ensure_slow_output(Case& prepared) {
-    const ka::Shape& shape = prepared.inputs.shape;
+    const ka::Shape& shape = prepared.problem.shape;
     if (!prepared.slow_BNHE.empty()) return true;
     if (shape.batch * shape.heads * shape.queries > affordable_loop_queries) return false;
-    const ka::Problem problem = prepared.inputs.problem();
+    const ka::Problem& problem = prepared.problem;
     if (!nn::why_not("loop", problem).empty()) return false;
     prepared.slow_BNHE = output_of("loop", problem);
     return true;
@@ -185,7 +148,7 @@ bool ensure_slow_output(Case& prepared) {
 bool ensure_other_output(Case& prepared, const std::string& implementation) {
     const std::string wanted = is_plumbs_own(implementation) ? "sdpa" : "fused";
     if (prepared.other_name == wanted) return true;
-    const ka::Problem problem = prepared.inputs.problem();
+    const ka::Problem& problem = prepared.problem;
     if (wanted == "sdpa" && !nn::why_not("sdpa", problem).empty()) return false;
     prepared.other_BNHE = output_of(wanted, problem);
     prepared.other_name = wanted;

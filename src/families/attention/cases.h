@@ -8,32 +8,42 @@
 #include <string>
 #include <vector>
 
+#include "families/attention/problem_file.h"
 #include "kernels/attention/inputs.h"
 
 namespace plumb::families::attention {
 
-/// One try: inputs, and the references for the S queries that are checked (all of them unless that would take minutes).
+/// One try: a problem, and the references for the S queries that are checked (all of them unless that would take minutes).
 struct Case {
-    kernels::attention::Inputs inputs;
-    std::vector<std::int64_t> checked_queries;  ///< S indices, ascending, the same in every head and record
-    kernels::attention::Inputs checked_inputs;  ///< q and mask of those queries (mask made explicit); k and v are borrowed from inputs
+    kernels::attention::Inputs inputs;        ///< generated; empty where the problem came from a file
+    std::shared_ptr<const FileProblem> file;  ///< null where it was generated
+    kernels::attention::Problem problem;      ///< borrows from one of the two; one thread
+    std::vector<std::int64_t> checked_queries;
+    kernels::attention::Inputs checked_inputs;  ///< owns q, mask and bias of the checked problem
     kernels::attention::Problem checked_problem;
-    std::vector<double> reference_BSHE;  ///< fp64
-    std::vector<float> plain_BSHE;       ///< plain fp32, the yardstick
-    std::vector<bool> hidden_BN;         ///< queries without a visible key
-    std::vector<float> slow_BNHE;        ///< output of the loop, made on demand; empty where it would take too long or LibTorch is missing
-    std::vector<float> other_BNHE;       ///< output of another implementation for the whole output, made on demand
+    std::vector<double> reference_BSHE;     ///< fp64
+    std::vector<double> reference_lse_BHS;  ///< fp64
+    std::vector<float> plain_BSHE;          ///< plain fp32, the yardstick
+    std::vector<float> plain_lse_BHS;
+    std::vector<float> stored_BSHE;  ///< plain, intermediates rounded to the type; made on demand
+    std::vector<bool> hidden_BN;     ///< queries without a visible key
+    std::vector<float> slow_BNHE;    ///< output of the loop, made on demand; empty where it would take too long or LibTorch is missing
+    std::vector<float> other_BNHE;   ///< output of another implementation for the whole output, made on demand
     std::string other_name;
 
+    /// What an implementation may be twice as wrong as. LibTorch's forms keep scores and probabilities in the type of their inputs, so for
+    /// 16 bits theirs is the plain form that does the same.
+    const std::vector<float>& yardstick(const std::string& implementation);
     /// Copies the checked queries out of a whole output.
     std::vector<float> checked_part(const std::vector<float>& out_BNHE) const;
 };
 
 struct CaseKey {
     kernels::attention::Shape shape;
-    kernels::attention::MaskKind mask = kernels::attention::MaskKind::none;
-    kernels::attention::Layout layout = kernels::attention::Layout::bnhd;
+    kernels::attention::InputOptions options;
     std::string distribution;
+    std::string file;  ///< a problem from this file; shape, type and bias are then what it says
+    float scale = 0;
     std::uint64_t seed = 0;
 
     std::string text() const;

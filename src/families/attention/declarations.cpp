@@ -31,6 +31,39 @@ lab::Parameter choice(std::string name, std::string help, const std::string& def
     return parameter;
 }
 
+std::vector<Value> mask_choices() {
+    std::vector<Value> names;
+    for (const auto& [kind, name] : mask_names()) names.emplace_back(name);
+    return names;
+}
+
+lab::Parameter text(std::string name, std::string help) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.type = Type::text;
+    parameter.default_value = std::string();
+    return parameter;
+}
+
+lab::Parameter flag(std::string name, std::string help) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.type = Type::boolean;
+    parameter.default_value = false;
+    return parameter;
+}
+
+lab::Parameter real(std::string name, std::string help) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.type = Type::real;
+    parameter.default_value = 0.0;
+    return parameter;
+}
+
 lab::Parameter count(std::string name, std::string help, std::int64_t default_value, double low, double high) {
     lab::Parameter parameter;
     parameter.name = std::move(name);
@@ -42,104 +75,50 @@ lab::Parameter count(std::string name, std::string help, std::int64_t default_va
     return parameter;
 }
 
-lab::Settings where(const std::string& stage, const std::string& impl) {
-    return {{"stage", stage}, {"impl", impl}, {"mask", std::string("boolean")}};
-}
-
-lab::Figure speedup() {
-    lab::Figure figure;
-    figure.name = "speedup";
-    figure.title = "Speed-up over the loop";
-    figure.caption =
-        "Each implementation against the slow form of the same stage, on the same inputs: ratio of medians, with a 95 % bootstrap "
-        "interval. "
-        "Ticks: the notebook's figures, on another machine and against a loop in Python; here the loop is C++ and costs less.";
-    figure.mark = lab::Mark::bars;
-    figure.x = "impl";
-    figure.y = "time";
-    figure.colour = "impl";
-    figure.facet_column = "stage";
-    figure.facet_row = "mask";
-    figure.y_scale = lab::Scale::log10;
-    figure.relative = lab::Relative{"impl", "loop"};
-    figure.y_title = "times the loop";
-    const std::string source = "notebook 004, Colab, 2021";
-    figure.published = {{where("queries", "broadcast"), 22.8, source},   {where("heads", "broadcast"), 39.8, source},
-                        {where("batch", "broadcast"), 51.3, source},     {where("heads", "einsum"), 25.5, source},
-                        {where("heads", "einsum-direct"), 34.7, source}, {where("batch", "einsum"), 49.8, source}};
-    return figure;
-}
-
-lab::Figure against_length(const std::string& name, const std::string& title, const std::string& caption, const std::string& y) {
-    lab::Figure figure;
-    figure.name = name;
-    figure.title = title;
-    figure.caption = caption;
-    figure.mark = lab::Mark::lines;
-    figure.x = "keys";
-    figure.y = y;
-    figure.colour = "impl";
-    figure.facet_column = "mask";
-    figure.x_scale = lab::Scale::log2;
-    figure.y_scale = lab::Scale::log10;
-    figure.x_title = "sequence length N = M";
-    return figure;
-}
-
-lab::Figure throughput() {
-    lab::Figure figure =
-        against_length("throughput", "Throughput against sequence length",
-                       "Operations of the two products by the median time; a causal mask counts the visible half. "
-                       "Dashed: the fused multiply-add peak that the same threads reached in a probe taken between the samples.",
-                       "throughput");
-    figure.reference = "peak";
-    figure.reference_title = "measured peak";
-    return figure;
-}
-
-lab::Figure dataflow() {
-    lab::Figure figure;
-    figure.name = "dataflow";
-    figure.title = "How multi-head attention flows";
-    figure.caption =
-        "Shapes at every step: B batch, N queries, M keys, H heads, D head dimension, E value dimension. The fused kernel never stores "
-        "what is dashed.";
-    figure.mark = lab::Mark::drawing;
-    figure.graphviz = R"dot(digraph attention {
-  rankdir=LR; node [shape=box, style=rounded, fontname="sans-serif", fontsize=11, margin="0.12,0.06"]; edge [fontname="sans-serif", fontsize=10];
-  Q [label="Q\nB N H D", shape=plaintext]; K [label="K\nB M H D", shape=plaintext]; V [label="V\nB M H E", shape=plaintext]; mask [label="mask\nB N M", shape=plaintext];
-  heads [label="heads first"]; scores [label="scores\nQ K' / sqrt D"]; hide [label="hide keys\n(-inf)"]; soft [label="softmax\nover M"];
-  mix [label="weights V"]; back [label="heads back"]; out [label="out\nB N H E", shape=plaintext];
-  Q -> heads; K -> heads; heads -> scores [label="B H N D,  B H M D"]; scores -> hide [label="B H N M", style=dashed]; mask -> hide;
-  hide -> soft [label="B H N M", style=dashed]; soft -> mix [label="B H N M", style=dashed]; V -> mix [label="B H M E"]; mix -> back [label="B H N E"]; back -> out;
-})dot";
-    return figure;
-}
-
 lab::Metric metric(std::string name, std::string help, std::string unit, lab::Metric::Better better, bool headline) {
     return {std::move(name), std::move(help), std::move(unit), better, headline};
 }
 
 }  // namespace
 
+const std::vector<std::pair<kernels::attention::MaskKind, std::string>>& mask_names() {
+    using kernels::attention::MaskKind;
+    static const std::vector<std::pair<MaskKind, std::string>> names = {{MaskKind::none, "none"},
+                                                                        {MaskKind::boolean, "boolean"},
+                                                                        {MaskKind::key_padding, "key_padding"},
+                                                                        {MaskKind::causal, "causal"},
+                                                                        {MaskKind::sliding_window, "sliding_window"}};
+    return names;
+}
+
 const lab::Schema& schema() {
     static const lab::Schema made(std::vector<lab::Parameter>{
         choice("stage", "what is computed at once: queries of one head, heads of one record, or a batch of records", "batch",
                texts({"queries", "heads", "batch"})),
         choice("impl", "implementation", "fused", texts(implementation_names())),
-        choice("mask", "which keys are hidden from which query", "none", texts({"none", "boolean", "key_padding", "causal"})),
+        choice("mask", "which keys are hidden from which query", "none", mask_choices()),
+        count("window_left", "with a mask: keys before a query's own place that it sees; -1: all", -1, -1, 1 << 20),
+        count("window_right", "with a mask: keys after a query's own place that it sees; -1: all (causal: none)", -1, -1, 1 << 20),
+        flag("bias", "a bias of normal numbers, B x H x N x M, is added to the scores"),
         count("batch", "records B; 1 at the stages queries and heads", 32, 1, 65536),
         count("heads", "heads H; 1 at the stage queries", 8, 1, 1024),
+        count("key_heads", "heads of keys and values, a divisor of H; 0: as many as H", 0, 0, 1024),
         count("queries", "queries N", 32, 1, 1 << 20),
         count("keys", "keys M; 0 leaves nothing to attend to", 32, 0, 1 << 20),
         count("head_dim", "columns D of a query and a key", 64, 1, 4096),
         count("value_dim", "columns E of a value", 64, 1, 4096),
         choice("inputs", "distribution of the generated queries, keys and values", "uniform01", distribution_names()),
+        real("scale", "factor of the scores; 0: 1 / sqrt(D)"),
+        choice("dtype", "type of queries, keys, values and output", "fp32", texts({"fp32", "bf16", "fp16"})),
+        choice("precision", "arithmetic, by PyTorch's names: fp32 all through, three bf16 products, bf16 products", "highest",
+               texts({"highest", "high", "medium"})),
         choice("layout", "memory order of the inputs", "bnhd", texts({"bnhd", "bhnd"})),
         choice("isa", "instruction set of plumb's kernels; best is what the machine and PLUMB_ISA give", "best",
                texts({"best", "scalar", "avx2", "avx512", "amx"})),
         count("threads", "threads of this implementation", 1, 1, 1024),
         count("tries", "fresh inputs; each is verified, and timing goes round through as many as fit into memory", 10, 1, 10000),
+        text("input", "file with q, k, v and, where wanted, mask and bias (.safetensors, .npz); empty: inputs are generated"),
+        text("output", "file that the result is written to, out and lse (.safetensors, .npz); {impl} stands for that setting's value"),
     });
     return made;
 }
@@ -153,25 +132,16 @@ const std::vector<lab::Metric>& metrics() {
         metric("throughput", "operations of the two products by the median time", "GFLOP/s", Better::higher, true),
         metric("peak", "fused multiply-add peak of the same threads, measured between the samples", "GFLOP/s", Better::neither, false),
         metric("share_of_peak", "throughput by peak", "share", Better::higher, true),
+        metric("bandwidth", "bytes of visible keys and values, queries and output by the median time", "B/s", Better::higher, false),
+        metric("read_bandwidth", "the same keys and values read with wide loads by the same threads, between the samples", "B/s",
+               Better::neither, false),
+        metric("share_of_bandwidth", "bandwidth by read_bandwidth", "share", Better::higher, false),
+        metric("memory", "most memory that a call took beyond inputs and output; LibTorch's forms return the output, so theirs holds it",
+               "B", Better::lower, false),
         metric("max_error", "largest error against fp64 over all tries", "", Better::lower, false),
-        metric("error_ratio", "largest error by the largest error of the plain fp32 form; the rule allows about 2", "", Better::lower,
-               true),
+        metric("error_ratio", "largest error by half of what the accuracy rule allows: at most 2", "", Better::lower, true),
         metric("hidden_rows", "queries without a visible key over all tries, which are zeros by definition", "", Better::neither, false),
         metric("nan_rows", "of those, the rows that this implementation gave as NaN", "", Better::neither, false),
-    };
-    return made;
-}
-
-const std::vector<lab::Figure>& figures() {
-    static const std::vector<lab::Figure> made = {
-        speedup(),
-        against_length("time", "Time against sequence length", "Median time of one call, with its 95 % interval.", "time"),
-        throughput(),
-        against_length(
-            "error", "Error against fp64",
-            "Largest absolute error over the outputs that were compared. Plain fp32 is the yardstick: the rule allows twice its error.",
-            "max_error"),
-        dataflow(),
     };
     return made;
 }

@@ -28,6 +28,26 @@ std::optional<kernels::Isa> forced_isa(const std::string& wanted) {
     throw base::Error(base::ErrorKind::usage, "unknown isa '" + wanted + "'", "allowed: best, scalar, avx2, avx512, amx");
 }
 
+std::vector<float> log_sum_exps_of(std::string_view name, const Problem& problem) {
+    const kernels::attention::Shape& s = problem.shape;
+    std::vector<float> lse_BHN(static_cast<std::size_t>(s.batch * s.heads * s.queries));
+    const auto outputs = static_cast<std::size_t>(kernels::attention::output_size(s));
+    if (name == "fused") {
+        base::Numbers out(problem.dtype, outputs);
+        kernels::attention::fused(problem, out.data(), kernels::attention::strides_bnhd(s.queries, s.heads, s.value_dim), lse_BHN.data());
+    } else if (name == "plain") {
+        std::vector<float> out(outputs);
+        kernels::attention::plain(problem, out, lse_BHN);
+    } else if (name == "reference") {
+        std::vector<double> out(outputs), exact(lse_BHN.size());
+        kernels::attention::reference(problem, out, exact);
+        std::ranges::transform(exact, lse_BHN.begin(), [](double number) { return static_cast<float>(number); });
+    } else {
+        return {};
+    }
+    return lse_BHN;
+}
+
 class KernelExecutor final : public Executor {
   public:
     KernelExecutor(const Implementation& implementation, std::optional<kernels::Isa> isa, const Problem& problem)
@@ -37,17 +57,24 @@ class KernelExecutor final : public Executor {
           out_(problem.dtype, static_cast<std::size_t>(kernels::attention::output_size(problem.shape))) {}
 
     void forward() override {
+        choose_isa();
+        implementation_.run(problem_, out_.bytes());
+    }
+    void copy_output(std::span<float> out_BNHE) const override { std::ranges::copy(out_.widened(), out_BNHE.begin()); }
+    std::vector<float> log_sum_exps() const override {
+        choose_isa();
+        return log_sum_exps_of(implementation_.name, problem_);
+    }
+
+  private:
+    void choose_isa() const {
         // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one
         // store.
         if (isa_)
             kernels::set_isa(*isa_);
         else
             kernels::reset_isa();
-        implementation_.run(problem_, out_.bytes());
     }
-    void copy_output(std::span<float> out_BNHE) const override { std::ranges::copy(out_.widened(), out_BNHE.begin()); }
-
-  private:
     const Implementation& implementation_;
     std::optional<kernels::Isa> isa_;
     Problem problem_;

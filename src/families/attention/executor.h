@@ -16,6 +16,8 @@ class Executor {
     virtual void forward() = 0;
     /// The last output, B x N x H x E contiguous, widened to fp32.
     virtual void copy_output(std::span<float> out_BNHE) const = 0;
+    /// B x H x N, of a run of its own; empty where the implementation gives none, or where there is none.
+    virtual std::vector<float> log_sum_exps() const { return {}; }
 };
 
 /// Every implementation that `impl=` takes: LibTorch's forms first (also when built without it: they then answer with the reason), then

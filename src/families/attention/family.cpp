@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/attention/family.h"
 
+#include "base/digest.h"
+#include "base/error.h"
 #include "families/attention/declarations.h"
+#include "families/attention/request.h"
 #include "families/attention/trial.h"
 
 namespace plumb::families::attention {
@@ -14,11 +17,20 @@ class AttentionFamily final : public lab::Family {
     std::string summary() const override {
         return "Attention, from a loop over queries to a fused kernel: time, share of peak, error against fp64";
     }
-    int version() const override { return 1; }
+    int version() const override { return 2; }
     const lab::Schema& schema() const override { return attention::schema(); }
     const std::vector<lab::Metric>& metrics() const override { return attention::metrics(); }
     const std::vector<lab::Figure>& figures() const override { return attention::figures(); }
+    lab::Settings resolve(lab::Settings settings) const override { return attention::resolve(std::move(settings)); }
+    std::map<std::string, std::string> inputs(const lab::Settings& settings) const override {
+        const std::string& file = std::get<std::string>(*lab::find(settings, "input"));
+        if (file.empty()) return {};
+        return {{file, base::known_file_xxh3_hex(file)}};
+    }
     std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context& context) const override {
+        if (inputs(point.settings) != point.inputs)
+            throw base::Error(base::ErrorKind::failed, "the input file has changed since the point was planned",
+                              "run the same command again");
         return std::make_unique<AttentionTrial>(read_request(point.settings, context.seed));
     }
 };

@@ -84,20 +84,8 @@ std::map<std::string, std::string> digest_content(const std::string& file) {
         if (known->present()) return {{file, known->sha256}};  // read_data_file() holds the content to it
         lab::read_data_file(*known);                           // throws what to do
     }
-    // Plans ask for every point of a sweep: a file is digested again only when its size or time changed.
-    using Stamp = std::pair<std::uintmax_t, fs::file_time_type>;
-    static std::mutex guard;
-    static std::map<fs::path, std::pair<Stamp, std::string>> known_digests;
-    const std::lock_guard lock(guard);
     std::string digests;
-    for (const fs::path& path : files_of(file)) {
-        std::error_code ignored;
-        const Stamp stamp{fs::file_size(path, ignored), fs::last_write_time(path, ignored)};
-        auto& [known_stamp, digest] = known_digests[path];
-        if (digest.empty() || known_stamp != stamp) digest = base::file_xxh3_hex(path);
-        known_stamp = stamp;
-        digests += digest;
-    }
+    for (const fs::path& path : files_of(file)) digests += base::known_file_xxh3_hex(path);
     return {{file, digests.size() == 32 ? digests : base::xxh3_hex(digests)}};
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffers for chunks, and how much memory a piece of work touches at its peak.
+// Buffers for chunks.
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "kernels/codec/codec.h"
 
@@ -26,18 +25,6 @@ class AlignedBytes {
     };
     std::size_t size_;
     std::unique_ptr<std::uint8_t[], Free> bytes_;
-};
-
-/// Most memory that this process held between construction and peak(), beyond what it held before: pages touched, as the kernel counts
-/// them.
-class MemoryWatch {
-  public:
-    MemoryWatch();
-    /// Bytes; nullopt where the kernel does not let the count be reset.
-    std::optional<std::int64_t> peak() const;
-
-  private:
-    std::optional<std::int64_t> start_;
 };
 
 }  // namespace plumb::families::compression

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/memory_watch.h"
 #include "families/compression/break_even.h"
 #include "families/compression/memory.h"
 
@@ -123,7 +124,7 @@ CompressionTrial::CompressionTrial(Request request, std::unique_ptr<Engine> engi
     : request_(std::move(request)), engine_(std::move(engine)), total_bytes_(request_.engine.content->bytes.size()) {}
 
 std::vector<lab::Check> CompressionTrial::verify() {
-    const MemoryWatch watch;
+    const base::MemoryWatch watch;
     engine_->compress();
     engine_->spoil_output();
     engine_->decompress();
