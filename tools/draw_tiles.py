@@ -15,12 +15,20 @@ INK, PALE, KEYS, QUERIES, SCORES, VALUES, OUTPUT, TILE = (
     "#333333", "#8a8a8a", "#cfe3f5", "#fbe3c4", "#f3d3d8", "#d6ecd2", "#e4dcf2", "#b03060")
 
 
-def constant(file, name):
-    """The last number of `constexpr ... name = ...;` in a source file: of a choice between instruction sets, AVX2's."""
-    match = re.search(rf"constexpr [\w:]+ {name} = ([^;]+);", (KERNEL / file).read_text(encoding="utf-8"))
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in sorted(KERNEL.glob("*.*")))
+
+
+def definition(name):
+    """What stands behind `constexpr ... name =` in the kernel's sources."""
+    match = re.search(rf"constexpr [\w:]+ {name} = ([^;]+);", SOURCES)
     if not match:
-        sys.exit(f"{file}: no constant {name}")
-    return int(re.findall(r"\d+", match.group(1))[-1])
+        sys.exit(f"no constant {name} under {KERNEL.relative_to(ROOT)}")
+    return match.group(1)
+
+
+def constant(name):
+    """A number; of a choice between instruction sets, the last one: AVX2's."""
+    return int(re.findall(r"\d+", definition(name))[-1])
 
 
 class Drawing:
@@ -54,10 +62,10 @@ def rows_of(drawing, x, y, width, height, blocks, chosen, fill):
 
 
 def draw():
-    rows, keys = constant("tile.cpp", "sub_rows"), constant("tile.cpp", "block_keys")
-    subs = int(re.search(r"tile_rows = (\d+) \* sub_rows", (KERNEL / "tile.cpp").read_text(encoding="utf-8")).group(1))
-    score_rows, score_vectors = constant("product-inl.h", "score_rows"), constant("product-inl.h", "score_vectors")
-    output_rows, output_vectors = constant("product-inl.h", "output_rows"), constant("product-inl.h", "output_vectors")
+    rows, keys = constant("sub_rows"), constant("block_keys")
+    subs = int(re.fullmatch(r"(\d+) \* sub_rows", definition("tile_rows")).group(1))
+    score_rows, score_vectors = constant("score_rows"), constant("score_vectors")
+    output_rows, output_vectors = constant("output_rows"), constant("output_vectors")
     lanes = 8
     d = Drawing()
     d.text(30, 34, f"One tile of the fused kernel: {subs} sub-tiles of {rows} queries stay, blocks of {keys} keys pass by", "start", 17, weight="bold")

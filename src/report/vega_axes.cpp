@@ -69,9 +69,10 @@ std::string label_expression(const std::string& unit) {
         return "replace(replace(format(datum.value, '~s'), 'µ', 'u'), regexp('([a-z]?)$'), ' $1') + 's'";
     }
     if (unit == "B") {
+        // 10^10 is a multiple of 1024 too, but nobody's idea of so many KiB.
         return "datum.value >= 1073741824 && datum.value % 1073741824 == 0 ? datum.value / 1073741824 + ' GiB' : "
-               "datum.value >= 1048576 && datum.value % 1048576 == 0 ? datum.value / 1048576 + ' MiB' : "
-               "datum.value >= 1024 && datum.value % 1024 == 0 ? datum.value / 1024 + ' KiB' : "
+               "datum.value >= 1048576 && datum.value < 1073741824 && datum.value % 1048576 == 0 ? datum.value / 1048576 + ' MiB' : "
+               "datum.value >= 1024 && datum.value < 1048576 && datum.value % 1024 == 0 ? datum.value / 1024 + ' KiB' : "
                "replace(format(datum.value, '~s'), regexp('([a-zA-Z]?)$'), ' $1') + 'B'";
     }
     if (unit == "B/s") {

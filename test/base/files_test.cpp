@@ -46,6 +46,27 @@ TEST_F(Files, DigestOfAFileIsTheDigestOfItsBytes) {
     EXPECT_EQ(file_xxh3_hex(folder / "big"), xxh3_hex(content));
 }
 
+TEST_F(Files, KnownDigestsFollowAChangeOfTheFile) {
+    write_file(folder / "file", "first");
+    EXPECT_EQ(known_file_xxh3_hex(folder / "file"), xxh3_hex("first"));
+    EXPECT_EQ(known_file_xxh3_hex(folder / "file"), xxh3_hex("first"));
+    write_file(folder / "file", "second");
+    EXPECT_EQ(known_file_xxh3_hex(folder / "file"), xxh3_hex("second"));
+    EXPECT_THROW(known_file_xxh3_hex(folder / "absent"), Error);
+}
+
+TEST_F(Files, JoinsPiecesIntoOneFile) {
+    const std::string_view pieces[] = {"one", "", "two"};
+    replace_file(folder / "file", pieces);
+    EXPECT_EQ(read_file(folder / "file"), "onetwo");
+    write_file(folder / "made", "elsewhere");
+    move_into_place(folder / "made", folder / "file");
+    EXPECT_EQ(read_file(folder / "file"), "elsewhere");
+    EXPECT_NE(temporary_beside(folder / "file"), temporary_beside(folder / "file"));
+    EXPECT_THROW(replace_file(folder / "no" / "where", pieces), Error);
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1) << "a temporary file stayed behind";
+}
+
 TEST_F(Files, ReadsBackWhatWasWrittenAndReplaced) {
     const std::string bytes("a\0b\n", 4);
     write_file(folder / "file", bytes);
