@@ -186,8 +186,8 @@ void accumulate(const BackwardTile& work) {
                 work.head_dim);
 }
 
-inline constexpr BackwardKernel backward_kernel = {
-    lanes, backward_tile_queries, backward_key_block, score_vectors* lanes, transpose_panels, accumulate};
+inline constexpr BackwardKernel backward_kernel = {backward_tile_queries, backward_key_block, score_vectors* lanes, transpose_panels,
+                                                   accumulate};
 
 }  // namespace plumb::kernels::attention::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
