@@ -31,13 +31,21 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 TEST_P(FusedAttention, GivesTheSameBitsForAnyNumberOfThreads) {
     PLUMB_SKIP_WITHOUT(GetParam());
-    const Shape shape{.batch = 2, .heads = 3, .queries = 130, .keys = 140, .head_dim = 20, .value_dim = 24};
-    for (const MaskKind mask : test::all_masks) {
-        const Inputs inputs = make_inputs(shape, mask, "normal", seed);
-        const std::vector<float> single = run(inputs.problem(1));
-        for (const int threads : {2, 3, 7})
-            EXPECT_TRUE(same_bits(single, run(inputs.problem(threads)))) << test::text(mask) << " " << threads << " threads";
-        EXPECT_TRUE(same_bits(single, run(inputs.problem(3)))) << test::text(mask) << " again";
+    // Several tiles of several heads; keys cut into splits, with many rows and with few.
+    for (const Shape& shape : {Shape{.batch = 2, .heads = 3, .queries = 230, .keys = 140, .head_dim = 20, .value_dim = 24},
+                               Shape{.batch = 1, .heads = 2, .queries = 50, .keys = 4500, .head_dim = 8, .value_dim = 8},
+                               Shape{.batch = 1, .heads = 2, .queries = 1, .keys = 4500, .head_dim = 16, .value_dim = 8},
+                               Shape{.batch = 1, .heads = 4, .queries = 2, .keys = 3500, .head_dim = 8, .value_dim = 16, .key_heads = 2}}) {
+        for (const MaskKind mask : test::all_masks) {
+            const Inputs inputs = make_inputs(shape, mask, "normal", seed);
+            const std::vector<float> single = run(inputs.problem(1));
+            for (const int threads : {2, 3, 7}) {
+                EXPECT_TRUE(same_bits(single, run(inputs.problem(threads))))
+                    << test::text(shape) << " " << test::text(mask) << " " << threads << " threads";
+            }
+            EXPECT_TRUE(same_bits(single, run(inputs.problem(3)))) << test::text(mask) << " again";
+            EXPECT_TRUE(measure_accuracy(inputs.problem(), single).within()) << test::text(shape) << " " << test::text(mask);
+        }
     }
 }
 

@@ -39,8 +39,9 @@ void transpose_panels(const float* source, std::int64_t row_stride, std::int64_t
     in_pieces<score_vectors>(whole_vectors(rows) / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
         constexpr std::int64_t width = decltype(vectors)::value * lanes;
         const std::int64_t first = first_vector * lanes;
-        transpose_rows(source + first * row_stride, row_stride, HWY_MIN(width, rows - first), width, columns, Unchanged(),
-                       target + first * columns);
+        const float* row[width];
+        for (std::int64_t i = 0; i < width; ++i) row[i] = source + HWY_MIN(first + i, rows - 1) * row_stride;
+        transpose_rows(row, width, columns, Unchanged(), target + first * columns);
     });
 }
 

@@ -23,22 +23,44 @@ struct Outputs {
     float* lse_BHN = nullptr;
 };
 
-/// The row-th query of a key head: queries of all heads that share it, head after head.
-TileRow make_row(const Problem& problem, const KeyLists& keys, std::int64_t key_head, std::int64_t row, const Outputs& outputs) {
-    const Shape& s = problem.shape;
-    const std::int64_t b = key_head / s.kv_heads();
-    const std::int64_t h = key_head % s.kv_heads() * s.group() + row / s.queries;
-    const std::int64_t n = row % s.queries;
-    const auto place = [&](const Strides& strides) { return b * strides.batch + h * strides.head + n * strides.row; };
-    TileRow made;
-    made.q = base::advance(problem.dtype, problem.q, place(problem.q_strides));
-    made.out = base::advance(problem.dtype, outputs.out, place(outputs.strides));
-    if (outputs.lse_BHN != nullptr) made.lse = outputs.lse_BHN + (b * s.heads + h) * s.queries + n;
-    if (problem.bias.data != nullptr) made.bias = problem.bias.data + place(problem.bias.strides);
-    if (problem.mask.kind == MaskKind::boolean) made.hidden = problem.mask.hidden + (b * s.queries + n) * s.keys;
-    made.sees = is_positional(problem.mask) ? keys.listed(b, range_of(problem, n)) : KeyRange{0, std::ssize(keys.of(b))};
-    return made;
-}
+/// Makes the rows of one key head one after the other: queries of all heads that share it, head after head.
+class RowMaker {
+  public:
+    RowMaker(const Problem& problem, const KeyLists& keys, std::int64_t key_head, std::int64_t first_row, const Outputs& outputs)
+        : problem_(problem), keys_(keys), outputs_(outputs), positional_(is_positional(problem.mask)) {
+        const Shape& s = problem.shape;
+        b_ = key_head / s.kv_heads();
+        h_ = key_head % s.kv_heads() * s.group() + first_row / s.queries;
+        n_ = first_row % s.queries;
+    }
+
+    TileRow next() {
+        const Shape& s = problem_.shape;
+        TileRow row;
+        row.q = base::advance(problem_.dtype, problem_.q, place(problem_.q_strides));
+        row.out = base::advance(problem_.dtype, outputs_.out, place(outputs_.strides));
+        if (outputs_.lse_BHN != nullptr) row.lse = outputs_.lse_BHN + (b_ * s.heads + h_) * s.queries + n_;
+        if (problem_.bias.data != nullptr) row.bias = problem_.bias.data + place(problem_.bias.strides);
+        if (problem_.mask.kind == MaskKind::boolean) row.hidden = problem_.mask.hidden + (b_ * s.queries + n_) * s.keys;
+        row.sees = positional_ ? keys_.listed(b_, range_of(problem_, n_)) : KeyRange{0, std::ssize(keys_.of(b_))};
+        if (++n_ == s.queries) {
+            n_ = 0;
+            ++h_;
+        }
+        return row;
+    }
+
+  private:
+    std::int64_t place(const Strides& strides) const { return b_ * strides.batch + h_ * strides.head + n_ * strides.row; }
+
+    const Problem& problem_;
+    const KeyLists& keys_;
+    const Outputs& outputs_;
+    bool positional_;
+    std::int64_t b_ = 0;
+    std::int64_t h_ = 0;
+    std::int64_t n_ = 0;
+};
 
 /// One tile and one split of its keys. `rows`: room for the tile's.
 Tile make_tile(const Problem& problem, const Plan& plan, const KeyLists& keys, const PreparedHead& prepared, std::int64_t key_head,
@@ -48,8 +70,9 @@ Tile make_tile(const Problem& problem, const Plan& plan, const KeyLists& keys, c
     Tile tile;
     tile.row_count = std::min(plan.tile_rows, plan.rows - first_row);
     KeyRange some{prepared.keys, 0};
+    RowMaker maker(problem, keys, key_head, first_row, outputs);
     for (std::int64_t t = 0; t < tile.row_count; ++t) {
-        rows[t] = make_row(problem, keys, key_head, first_row + t, outputs);
+        rows[t] = maker.next();
         some = {std::min(some.begin, rows[t].sees.begin), std::max(some.end, rows[t].sees.end)};
     }
     tile.rows = rows.data();

@@ -75,11 +75,15 @@ inline void weigh_visible(const SubTile& sub, const Block& block, bool first_blo
     });
 }
 
-/// Sums of rows that have been through no key.
-inline void start(std::int64_t rows, std::int64_t padded_rows, std::int64_t columns, const RowState& state) {
-    std::fill(state.output_TP, state.output_TP + rows * columns, 0.0F);
+/// Maxima and sums of rows that have been through no key.
+inline void start(std::int64_t padded_rows, const RowState& state) {
     std::fill(state.maximum_T, state.maximum_T + padded_rows, no_maximum);
     std::fill(state.sum_T, state.sum_T + padded_rows, 0.0F);
+}
+
+/// The first block of keys writes outputs; without one they must be zero.
+inline void clear_outputs(std::int64_t rows, std::int64_t columns, const RowState& state) {
+    std::fill(state.output_TP, state.output_TP + rows * columns, 0.0F);
 }
 
 inline void merge(const Tile& tile, const RowState& more, const RowState& state) {

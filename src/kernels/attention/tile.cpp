@@ -22,10 +22,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include "kernels/attention/convert-inl.h"
+#include "kernels/attention/few-inl.h"
 #include "kernels/attention/outputs-inl.h"
 #include "kernels/attention/pack-inl.h"
 #include "kernels/attention/scores-inl.h"
@@ -33,39 +32,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
-
-// Scores of a sub-tile and block take 24 KB. Rows of a sub-tile fill whole register blocks of both products.
-inline constexpr std::int64_t sub_rows = 48;
-inline constexpr std::int64_t tile_rows = 4 * sub_rows;
-inline constexpr std::int64_t block_keys = 128;
-
-/// log2(e) scale as double, and what of it q carries.
-struct ScaleSplit {
-    double query_factor = 1;
-    double rest = 1;
-};
-
-/// The scale goes into q where that is sure to lose nothing: numbers of q that become denormal, or too large, must not decide a score. With
-/// a bias, scores stay natural logarithms, because the bias is.
-ScaleSplit split_scale(const Tile& tile, bool biased, double largest_q) {
-    const double magnitude = std::abs(tile.scale);
-    const double sign = std::copysign(1.0, tile.scale);
-    const double scaled = largest_q * magnitude;
-    constexpr double low = 0x1p-100, high = 0x1p100;
-    if (!biased && scaled > low && scaled < high) return {tile.scale * std::numbers::log2e, 1.0};
-    if (magnitude > 0x1p-60 && magnitude < 0x1p60) return {sign, biased ? magnitude : magnitude * std::numbers::log2e};
-    return {tile.scale, biased ? 1.0 : std::numbers::log2e};
-}
-
-float largest_magnitude(const float* numbers, std::int64_t count) {
-    const Floats d;
-    Vector largest = hn::Zero(d);
-    std::int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, numbers + i)));
-    float found = hn::GetLane(hn::MaxOfLanes(d, largest));
-    for (; i < count; ++i) found = std::max(found, std::abs(numbers[i]));
-    return found;
-}
 
 /// Rows [first_row, …) of the tile with their queries in lanes.
 SubTile make_sub_tile(const Tile& tile, std::int64_t first_row, const TileScratch& scratch, const RowState& state) {
@@ -85,13 +51,23 @@ SubTile make_sub_tile(const Tile& tile, std::int64_t first_row, const TileScratc
     sub.query_DT = scratch.query_DT + first_row * tile.head_dim;
     sub.state = {state.output_TP + first_row * padded_values(tile), state.maximum_T + first_row, state.sum_T + first_row};
 
-    for (std::int64_t t = 0; t < sub.rows; ++t)
-        widen_row(tile.dtype, sub.row(t).q, tile.q_column, tile.head_dim, scratch.wide_TD + t * tile.head_dim);
-    const ScaleSplit split = split_scale(tile, sub.biased, largest_magnitude(scratch.wide_TD, sub.rows * tile.head_dim));
-    sub.bias_scale = static_cast<float>(sub.biased ? split.rest : 1.0);
-    sub.exponent_scale = static_cast<float>(sub.biased ? std::numbers::log2e : split.rest);
-    transpose_rows(scratch.wide_TD, tile.head_dim, sub.rows, sub.padded_rows, tile.head_dim, Factor(split.query_factor), sub.query_DT);
-    start(sub.rows, sub.padded_rows, padded_values(tile), sub.state);
+    const float* queries[sub_rows];
+    float largest = 0;
+    for (std::int64_t t = 0; t < sub.rows; ++t) {
+        queries[t] = static_cast<const float*>(sub.row(t).q);
+        if (tile.dtype != base::Dtype::fp32 || tile.q_column != 1) {
+            float* wide = scratch.wide_TD + t * tile.head_dim;
+            widen_row(tile.dtype, sub.row(t).q, tile.q_column, tile.head_dim, wide);
+            queries[t] = wide;
+        }
+        largest = std::max(largest, largest_magnitude(queries[t], tile.head_dim));
+    }
+    std::fill(queries + sub.rows, queries + sub.padded_rows, queries[sub.rows - 1]);
+    const ScaleSplit split = split_scale(tile, sub.biased, largest);
+    sub.bias_scale = split.bias_scale;
+    sub.exponent_scale = split.exponent_scale;
+    transpose_rows(queries, sub.padded_rows, tile.head_dim, Factor(split.query_factor), sub.query_DT);
+    start(sub.padded_rows, sub.state);
     return sub;
 }
 
@@ -114,14 +90,6 @@ HWY_NOINLINE void absorb(const SubTile& sub, const Block& block, bool first_bloc
     }
 }
 
-/// Maxima become powers of two, whatever scale the scores had.
-void finish_maxima(const SubTile& sub) {
-    for (std::int64_t t = 0; t < sub.rows; ++t) {
-        float& maximum = sub.state.maximum_T[t];
-        if (maximum != no_maximum) maximum = static_cast<float>(static_cast<double>(maximum) * sub.exponent_scale);
-    }
-}
-
 void accumulate(const Tile& tile, const TileScratch& scratch, const RowState& state) {
     constexpr std::int64_t most_subs = tile_rows / sub_rows;
     SubTile subs[most_subs];
@@ -138,16 +106,19 @@ void accumulate(const Tile& tile, const TileScratch& scratch, const RowState& st
             started[i] = true;
         }
     }
-    for (std::int64_t i = 0; i < count; ++i) finish_maxima(subs[i]);
+    for (std::int64_t i = 0; i < count; ++i) {
+        if (!started[i]) clear_outputs(subs[i].rows, padded_values(tile), subs[i].state);
+        finish_maxima(subs[i].rows, subs[i].exponent_scale, subs[i].state);
+    }
 }
 
 inline constexpr TileKernel kernel = {.lanes = lanes,
                                       .sub_rows = sub_rows,
                                       .tile_rows = tile_rows,
                                       .block_keys = block_keys,
-                                      .few_rows = 0,
+                                      .few_rows = most_few_rows,
                                       .accumulate = accumulate,
-                                      .accumulate_few = accumulate,
+                                      .accumulate_few = accumulate_few,
                                       .merge = merge,
                                       .finish = finish,
                                       .pack_keys = pack_keys,

@@ -75,6 +75,7 @@ struct TileScratch {
     float* begin_T = nullptr;           ///< first visible key of each row, counted from the block's first
     float* end_T = nullptr;             ///< the one after the last
     float* wide_JC = nullptr;           ///< accumulate_few: `wide_keys` keys or values widened
+    float* block_TP = nullptr;          ///< accumulate_few: sums of one block
 };
 
 /// The arithmetic on one instruction set. Another construction is another object of this type.

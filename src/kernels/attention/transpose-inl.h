@@ -53,29 +53,34 @@ struct Unchanged {
 
 using FourFloats = hn::Full128<float>;
 
-/// Four numbers each from rows 0, 4, 8, 12 … of `source`, as the 128-bit blocks of one vector.
-HWY_INLINE Vector load_blocks(const float* HWY_RESTRICT source, std::ptrdiff_t row) {
+/// Four numbers each from four rows, as the 128-bit blocks of one vector (two rows where a vector has eight lanes).
+HWY_INLINE Vector load_blocks(const float* first, const float* second, [[maybe_unused]] const float* third,
+                              [[maybe_unused]] const float* fourth) {
     const FourFloats d4;
     const hn::Full256<float> d8;
-    const auto low = hn::Combine(d8, hn::LoadU(d4, source + 4 * row), hn::LoadU(d4, source));
+    const auto low = hn::Combine(d8, hn::LoadU(d4, second), hn::LoadU(d4, first));
 #if HWY_TARGET == HWY_AVX3
-    const auto high = hn::Combine(d8, hn::LoadU(d4, source + 12 * row), hn::LoadU(d4, source + 8 * row));
+    const auto high = hn::Combine(d8, hn::LoadU(d4, fourth), hn::LoadU(d4, third));
     return hn::Combine(Floats(), high, low);
 #else
     return low;
 #endif
 }
 
-/// target[c][r] = factor(source[r][c]) for `lanes` rows r and four columns c: 4 x 4 transposes inside the 128-bit blocks.
+/// target[c][r] = factor(row[r][c + first]) for `lanes` rows r and four columns c: 4 x 4 transposes inside the 128-bit blocks.
 template <class Factor>
-HWY_INLINE void transpose_four_columns(const float* HWY_RESTRICT source, std::ptrdiff_t row, const Factor& factor,
-                                       float* HWY_RESTRICT target, std::ptrdiff_t target_row) {
+HWY_INLINE void transpose_four_columns(const float* const* row, std::int64_t first, const Factor& factor, float* HWY_RESTRICT target,
+                                       std::ptrdiff_t target_row) {
     const Floats d;
     const hn::Repartition<std::uint64_t, Floats> pairs;
-    const Vector r0 = load_blocks(source, row);
-    const Vector r1 = load_blocks(source + row, row);
-    const Vector r2 = load_blocks(source + 2 * row, row);
-    const Vector r3 = load_blocks(source + 3 * row, row);
+    constexpr int last = static_cast<int>(lanes) - 4;
+    const auto blocks = [&](int r) HWY_ATTR {
+        return load_blocks(row[r] + first, row[r + 4] + first, row[HWY_MIN(r + 8, r + last)] + first, row[r + last] + first);
+    };
+    const Vector r0 = blocks(0);
+    const Vector r1 = blocks(1);
+    const Vector r2 = blocks(2);
+    const Vector r3 = blocks(3);
     const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
     const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
     const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
@@ -111,22 +116,17 @@ HWY_INLINE void transpose_square(const Source& source, std::uint8_t* HWY_RESTRIC
 
 #endif
 
-/// target[c][r] = factor(source[r][c]) for `padded_rows` (whole vectors) rows; where there are only `rows`, the last repeats.
+/// target[c][r] = factor(row[r][c]) for `padded_rows` (whole vectors) rows.
 template <class Factor>
-HWY_INLINE void transpose_rows(const float* HWY_RESTRICT source, std::ptrdiff_t row, std::int64_t rows, std::int64_t padded_rows,
-                               std::int64_t columns, const Factor& factor, float* HWY_RESTRICT target) {
+HWY_INLINE void transpose_rows(const float* const* row, std::int64_t padded_rows, std::int64_t columns, const Factor& factor,
+                               float* HWY_RESTRICT target) {
     for (std::int64_t r = 0; r < padded_rows; r += lanes) {
         std::int64_t c = 0;
 #if HWY_TARGET != HWY_SCALAR
-        if (r + lanes <= rows) {
-            for (; c + 4 <= columns; c += 4)
-                transpose_four_columns(source + r * row + c, row, factor, target + c * padded_rows + r, padded_rows);
-        }
+        for (; c + 4 <= columns; c += 4) transpose_four_columns(row + r, c, factor, target + c * padded_rows + r, padded_rows);
 #endif
         for (; c < columns; ++c) {
-            for (std::int64_t i = r; i < r + lanes; ++i) {
-                target[c * padded_rows + i] = factor(source[HWY_MIN(i, rows - 1) * row + c]);
-            }
+            for (std::int64_t i = r; i < r + lanes; ++i) target[c * padded_rows + i] = factor(row[i][c]);
         }
     }
 }

@@ -25,14 +25,14 @@ class Workspace {
     Workspace(const Plan& plan, const Problem& problem, const TileKernel& kernel) : rows(plan.tile_rows) {
         const Shape& s = problem.shape;
         const std::int64_t sub = std::min(kernel.sub_rows, plan.tile_rows);
-        const std::int64_t block = std::min(kernel.block_keys, std::max<std::int64_t>(s.keys, 1));
+        const std::int64_t block = plan.few_rows ? kernel.block_keys : std::min(kernel.block_keys, s.keys);
         const bool marked = problem.mask.kind == MaskKind::boolean;
         const bool biased = problem.bias.data != nullptr;
         float* hidden = nullptr;
         float* state_memory = nullptr;
         const std::pair<float**, std::int64_t> parts[] = {
             {&scratch.wide_TD, sub * s.head_dim},
-            {&scratch.query_DT, plan.tile_rows * s.head_dim},
+            {&scratch.query_DT, plan.tile_rows * round_up(s.head_dim, kernel.lanes)},
             {&scratch.score_JT, block * sub},
             {&scratch.bias_JT, biased ? block * sub : 0},
             {&hidden, marked ? divide_up(block * sub, static_cast<std::int64_t>(sizeof(float))) : 0},
@@ -40,7 +40,8 @@ class Workspace {
             {&scratch.correction_T, sub},
             {&scratch.begin_T, sub},
             {&scratch.end_T, sub},
-            {&scratch.wide_JC, plan.few_rows ? wide_keys * std::max(s.head_dim, plan.padded_values) : 0},
+            {&scratch.wide_JC, plan.few_rows ? wide_keys * std::max(round_up(s.head_dim, kernel.lanes), plan.padded_values) : 0},
+            {&scratch.block_TP, plan.few_rows ? plan.rows * plan.padded_values : 0},
             {&state_memory, state_floats(plan)},
         };
         std::int64_t floats = 0;
