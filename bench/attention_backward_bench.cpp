@@ -45,6 +45,7 @@ const Workload workloads[] = {
     {"H16/N2048/D64/fp32/causal", {1, 16, 2048, 2048, 64, 64}, MaskKind::causal},
     {"H8/N2048/D128/fp32/causal", {1, 8, 2048, 2048, 128, 128}, MaskKind::causal},
     {"B4/H12/N512/D64/fp32/causal", {4, 12, 512, 512, 64, 64}, MaskKind::causal},
+    {"B32/H8/N32/D64/fp32", {32, 8, 32, 32, 64, 64}},
     {"H2/N1024/D64/bf16", {1, 2, 1024, 1024, 64, 64}, MaskKind::none, base::Dtype::bf16},
 };
 

@@ -28,7 +28,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 base::Dtype dtype_of(const at::Tensor& x, const char* name) {
-    if (x.is_cpu() && x.dim() == 4) {
+    if (x.defined() && x.is_cpu() && x.dim() == 4) {
         switch (x.scalar_type()) {
             case at::kFloat:
                 return base::Dtype::fp32;
@@ -41,8 +41,8 @@ base::Dtype dtype_of(const at::Tensor& x, const char* name) {
         }
     }
     throw Error(ErrorKind::usage,
-                std::string("fused attention: ") + name + " is " + (x.defined() ? x.toString() : "undefined") + " with " +
-                    std::to_string(x.dim()) + " axes",
+                std::string("fused attention: ") + name + " is " +
+                    (x.defined() ? x.toString() + " with " + std::to_string(x.dim()) + " axes" : "undefined"),
                 "it takes fp32, bf16 or fp16 on the CPU over batch, heads, rows and columns");
 }
 
@@ -141,7 +141,10 @@ struct FusedAttention : torch::autograd::Function<FusedAttention> {
 
 at::Tensor fused_attention(const at::Tensor& q_BHND, const at::Tensor& k_BGMD, const at::Tensor& v_BGME, const at::Tensor& hidden,
                            const AttentionOptions& options) {
-    // An argument of a function must be a tensor that exists, or none.
+    // autograd takes tensors that exist, or none; it does not get to name those that do not.
+    dtype_of(q_BHND, "q");
+    dtype_of(k_BGMD, "k");
+    dtype_of(v_BGME, "v");
     return FusedAttention::apply(q_BHND, k_BGMD, v_BGME, hidden.defined() ? std::optional(hidden) : std::nullopt, options);
 }
 

@@ -119,6 +119,7 @@ class BackwardPass {
 
     /// `sums` is spoilt.
     void write_row(float* sums, std::int64_t columns, float factor, void* target, std::int64_t first, std::int64_t column_stride) const {
+        if (columns == 0) return;  // the target may be null then
         for (std::int64_t c = 0; c < columns; ++c) sums[c] *= factor;
         if (column_stride == 1) {
             rows_.narrow(problem_.dtype, sums, columns, base::advance(problem_.dtype, target, first));

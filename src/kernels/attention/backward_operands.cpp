@@ -7,6 +7,23 @@
 #include "kernels/attention/masks.h"
 
 namespace plumb::kernels::attention {
+namespace {
+
+/// In fp64, and in eight sums that do not wait for each other: it costs next to nothing beside the products.
+double dot(const float* a, const float* b, std::int64_t count) {
+    constexpr std::int64_t sums = 8;
+    double partial[sums] = {};
+    std::int64_t i = 0;
+    for (; i + sums <= count; i += sums) {
+        for (std::int64_t s = 0; s < sums; ++s) partial[s] += static_cast<double>(a[i + s]) * static_cast<double>(b[i + s]);
+    }
+    for (; i < count; ++i) partial[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    double total = 0;
+    for (const double sum : partial) total += sum;
+    return total;
+}
+
+}  // namespace
 
 BackwardOperands::BackwardOperands(const Backward& backward, const BackwardPlan& plan, std::int64_t key_unit, const TileKernel& rows)
     : backward_(backward),
@@ -43,9 +60,7 @@ void BackwardOperands::prepare_query(const Place& place, std::int64_t n, const B
     pack_row(problem_.q, row_offset(q, place.b, place.h, n), q.column, shape_.head_dim, plan_.k_row, q_ND_.get() + row * plan_.k_row);
     pack_row(backward_.dout, row_offset(dout, place.b, place.h, n), dout.column, shape_.value_dim, plan_.v_row, dout_E);
     pack_row(backward_.out, row_offset(out, place.b, place.h, n), out.column, shape_.value_dim, plan_.v_row, out_E);
-    // In fp64: the sum costs nothing beside the products.
-    double delta = 0;
-    for (std::int64_t e = 0; e < shape_.value_dim; ++e) delta += static_cast<double>(dout_E[e]) * static_cast<double>(out_E[e]);
+    const double delta = dot(dout_E, out_E, shape_.value_dim);
     const double lse = backward_.lse[(place.b * shape_.heads + place.h) * shape_.queries + n];
     delta_N_[row] = static_cast<float>(delta);
     lse_N_[row] = static_cast<float>(lse / plan_.lse_unit);

@@ -10,9 +10,9 @@ namespace {
 
 /// Tasks that a problem should give at least, so that threads find work where heads are few.
 constexpr std::int64_t wanted_tasks = 32;
-/// Packed numbers of the heads at work stay below this where threads find enough tasks so: memory that is used again and again stays in
-/// cache, and is mapped once.
-constexpr std::int64_t most_packed_floats = std::int64_t{4} << 20;
+/// Packed numbers of the heads at work stay below this where threads find enough tasks so: memory that is used again and again stays in the
+/// second-level cache, and is mapped once.
+constexpr std::int64_t most_packed_floats = std::int64_t{256} << 10;
 constexpr std::int64_t tasks_of_a_thread = 4;
 
 /// At least `columns`, an odd number of cache lines: rows that are read column by column then spread over all sets of the cache.

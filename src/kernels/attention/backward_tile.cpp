@@ -40,7 +40,7 @@ void transpose_panels(const float* source, std::int64_t row_stride, std::int64_t
         constexpr std::int64_t width = decltype(vectors)::value * lanes;
         const std::int64_t first = first_vector * lanes;
         const float* row[width];
-        for (std::int64_t r = 0; r < width; ++r) row[r] = source + HWY_MIN(first + r, rows - 1) * row_stride;
+        for (std::int64_t i = 0; i < width; ++i) row[i] = source + HWY_MIN(first + i, rows - 1) * row_stride;
         transpose_rows(row, width, columns, Unchanged(), target + first * columns);
     });
 }
@@ -187,8 +187,8 @@ void accumulate(const BackwardTile& work) {
                 work.head_dim);
 }
 
-inline constexpr BackwardKernel backward_kernel = {
-    lanes, backward_tile_queries, backward_key_block, score_vectors* lanes, transpose_panels, accumulate};
+inline constexpr BackwardKernel backward_kernel = {backward_tile_queries, backward_key_block, score_vectors* lanes, transpose_panels,
+                                                   accumulate};
 
 }  // namespace plumb::kernels::attention::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

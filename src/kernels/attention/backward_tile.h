@@ -59,10 +59,9 @@ struct BackwardTile {
 
 /// The arithmetic on one instruction set.
 struct BackwardKernel {
-    std::int64_t lanes;         ///< fp32 numbers of a vector
     std::int64_t tile_queries;  ///< most queries of a tile
-    std::int64_t key_block;     ///< most keys of a block, a multiple of lanes
-    std::int64_t key_unit;      ///< a block may be read up to a multiple of so many keys only, though more are transposed
+    std::int64_t key_block;     ///< most keys of a block, a multiple of whole vectors
+    std::int64_t key_unit;      ///< of a transposed block the first keys may be used alone, when they are a multiple of so many
     /// Rows transposed in panels of as many rows as the score product takes at once: `columns` x (rows rounded up to whole
     /// vectors) numbers.
     void (*transpose)(const float* source, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* target);
