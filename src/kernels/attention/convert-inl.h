@@ -51,6 +51,7 @@ HWY_INLINE void narrow_vector(base::Dtype dtype, Vector wide, std::uint16_t* HWY
 #endif
 
 inline void widen(base::Dtype dtype, const void* numbers, std::int64_t count, float* HWY_RESTRICT wide) {
+    if (count == 0) return;  // either pointer may be null then
     if (dtype == base::Dtype::fp32) {
         std::memcpy(wide, numbers, static_cast<std::size_t>(count) * sizeof(float));
         return;
@@ -64,6 +65,7 @@ inline void widen(base::Dtype dtype, const void* numbers, std::int64_t count, fl
 }
 
 inline void narrow(base::Dtype dtype, const float* HWY_RESTRICT wide, std::int64_t count, void* numbers) {
+    if (count == 0) return;
     if (dtype == base::Dtype::fp32) {
         std::memcpy(numbers, wide, static_cast<std::size_t>(count) * sizeof(float));
         return;
