@@ -12,7 +12,7 @@ for program in build-fuzz/test/fuzz/fuzz_*; do
     name=${program##*/fuzz_}
     mkdir -p "build-fuzz/corpus/$name"
     echo "fuzzing $name for $seconds s"
-    "$program" -max_total_time="$seconds" -max_len=70000 -rss_limit_mb=4096 -timeout=10 -print_final_stats=1 -verbosity=0 \
+    "$program" -max_total_time="$seconds" -max_len=70000 -rss_limit_mb=4096 -timeout=10 -print_final_stats=1 -verbosity=0 -print_funcs=0 \
         -artifact_prefix="$findings/$name-" "build-fuzz/corpus/$name" "test/fuzz/corpus/$name" 2>&1 | grep -v '^INFO' || {
         echo "fuzzing $name found a failure: see $findings" >&2
         exit 1

@@ -235,7 +235,7 @@ TEST_F(Runner, AMemoryHogUnderALimitIsARowAndTheSweepGoesOn) {
     GTEST_SKIP() << "sanitizers reserve their memory in advance, which no limit on the process sees";
 #else
     lab::Study study = test::probe_study("wild", std::vector<std::string>{"eat-memory", "fine"});
-    study.experiments[0].timeout_seconds = 30;
+    study.experiments[0].timeout_seconds = 600;
     study.experiments[0].memory_limit = 512 << 20;
     run(study, child_options(true));
     const auto rows = by_behaviour("wild");

@@ -6,14 +6,16 @@ namespace plumb::kernels::codec {
 
 const std::vector<Codec>& codecs() {
     static const std::vector<Codec> table = {
-        memcpy_codec(),   //
-        lz4_codec(),      //
-        lz4hc_codec(),    //
-        zstd_codec(),     //
-        snappy_codec(),   //
-        deflate_codec(),  //
-        igzip_codec(),    //
-        bitcomp_codec(),  //
+        memcpy_codec(),    //
+        lz4_codec(),       //
+        lz4hc_codec(),     //
+        zstd_codec(),      //
+        snappy_codec(),    //
+        deflate_codec(),   //
+        igzip_codec(),     //
+        gdeflate_codec(),  //
+        cascaded_codec(),  //
+        bitcomp_codec(),   //
         nvcomp_gdeflate_codec(),
     };
     return table;
