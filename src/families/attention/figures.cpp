@@ -50,8 +50,10 @@ lab::Figure against_length(const std::string& name, const std::string& title, co
     return figure;
 }
 
+/// Shares stand on a linear axis, which one wide interval would stretch beyond reading: intervals are in the table.
 lab::Figure share(lab::Figure figure) {
     figure.y_scale = lab::Scale::linear;
+    figure.band = false;
     return figure;
 }
 
