@@ -68,12 +68,11 @@ lab::Figure memory() {
 }
 
 lab::Figure bandwidth() {
-    lab::Figure figure =
-        share(against_length("bandwidth", "Share of the read bandwidth",
-                             "Bytes that a call must touch by its median time, as a share of the bandwidth at which plain wide loads on "
-                             "the same threads read the "
-                             "same keys and values between the samples. Where they fit into a cache, that bandwidth is the cache's.",
-                             "share_of_bandwidth"));
+    lab::Figure figure = share(against_length(
+        "bandwidth", "Share of the read bandwidth",
+        "Bytes that a call must touch by its median time, as a share of the bandwidth at which plain wide loads on "
+        "the same threads read the same keys and values between the samples. Where they fit into a cache, that bandwidth is the cache's.",
+        "share_of_bandwidth"));
     figure.facet_column = "key_heads";
     figure.x_title = "keys M";
     return figure;
@@ -123,7 +122,9 @@ const std::vector<lab::Figure>& figures() {
         bandwidth(),
         against_length(
             "error", "Error against fp64",
-            "Largest absolute error over the outputs that were compared. Plain fp32 is the yardstick: the rule allows twice its error.",
+            "Largest absolute error over the outputs that were compared, rounding to their type included. Plain fp32 is the yardstick: the "
+            "rule "
+            "allows twice its error. LibTorch's forms of 16 bits store scores and weights in the type, and so does their yardstick.",
             "max_error"),
         dataflow(),
     };
