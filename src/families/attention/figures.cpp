@@ -50,8 +50,10 @@ lab::Figure against_length(const std::string& name, const std::string& title, co
     return figure;
 }
 
+/// Shares stand on a linear axis, which one wide interval would stretch beyond reading: intervals are in the table.
 lab::Figure share(lab::Figure figure) {
     figure.y_scale = lab::Scale::linear;
+    figure.band = false;
     return figure;
 }
 
@@ -66,12 +68,11 @@ lab::Figure memory() {
 }
 
 lab::Figure bandwidth() {
-    lab::Figure figure =
-        share(against_length("bandwidth", "Share of the read bandwidth",
-                             "Bytes that a call must touch by its median time, as a share of the bandwidth at which plain wide loads on "
-                             "the same threads read the "
-                             "same keys and values between the samples. Where they fit into a cache, that bandwidth is the cache's.",
-                             "share_of_bandwidth"));
+    lab::Figure figure = share(against_length(
+        "bandwidth", "Share of the read bandwidth",
+        "Bytes that a call must touch by its median time, as a share of the bandwidth at which plain wide loads on "
+        "the same threads read the same keys and values between the samples. Where they fit into a cache, that bandwidth is the cache's.",
+        "share_of_bandwidth"));
     figure.facet_column = "key_heads";
     figure.x_title = "keys M";
     return figure;
@@ -121,7 +122,9 @@ const std::vector<lab::Figure>& figures() {
         bandwidth(),
         against_length(
             "error", "Error against fp64",
-            "Largest absolute error over the outputs that were compared. Plain fp32 is the yardstick: the rule allows twice its error.",
+            "Largest absolute error over the outputs that were compared, rounding to their type included. Plain fp32 is the yardstick: the "
+            "rule "
+            "allows twice its error. LibTorch's forms of 16 bits store scores and weights in the type, and so does their yardstick.",
             "max_error"),
         dataflow(),
     };
