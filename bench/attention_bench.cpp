@@ -3,9 +3,10 @@
 // instruction set, and LibTorch's forms paired with fused().
 //
 // A probe of the machine runs beside every sample, so that a share of it is about this machine at this moment: `share_of_peak` of the fused
-// multiply-adds, and for decoding `share_of_reading`, the keys and values a second over what read_memory() reads on as many threads. In the
-// paired benchmarks both sides run in every iteration, in alternating order: `peer/fused` is the median of the paired ratios with its 95 %
-// interval, and above 1 means that fused is faster. Useful: --benchmark_filter=paired, --benchmark_min_time=2
+// multiply-adds (of AMX tiles in the precisions medium and high, which need AMX and are skipped with the reason elsewhere; no AMX host has
+// measured them yet), and for decoding `share_of_reading`, the keys and values a second over what read_memory() reads on as many threads.
+// In the paired benchmarks both sides run in every iteration, in alternating order: `peer/fused` is the median of the paired ratios with
+// its 95 % interval, and above 1 means that fused is faster. Useful: --benchmark_filter=paired, --benchmark_min_time=2
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -28,6 +29,8 @@ using kernels::attention::Implementation;
 using kernels::attention::Inputs;
 using kernels::attention::Layout;
 using kernels::attention::MaskKind;
+using kernels::attention::Precision;
+using kernels::attention::Problem;
 using kernels::attention::Shape;
 
 constexpr std::uint64_t seed = 1;
@@ -46,10 +49,14 @@ struct Workload {
     Kind kind = Kind::large;
     base::Dtype dtype = base::Dtype::fp32;
     int threads = 1;
+    Precision precision = Precision::highest;
 };
 
 constexpr auto bf16 = base::Dtype::bf16;
 constexpr auto fp16 = base::Dtype::fp16;
+constexpr auto fp32 = base::Dtype::fp32;
+constexpr auto medium = Precision::medium;
+constexpr auto high = Precision::high;
 constexpr auto causal = MaskKind::causal;
 constexpr auto none = MaskKind::none;
 constexpr Layout bhnd = Layout::bhnd;
@@ -70,6 +77,14 @@ const Workload workloads[] = {
     {"long/B1/H8/N2048/M2048/D128/bf16", {1, 8, 2048, 2048, 128, 128}, bhnd, none, Kind::large, bf16},
     {"long/B1/H16/N2048/M2048/D64/fp16", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, fp16},
     {"long/B1/H16/G4/N2048/M2048/D64/causal", {1, 16, 2048, 2048, 64, 64, 4}, bhnd, causal},
+    {"long/B1/H16/N2048/M2048/D64/bf16/medium", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, bf16, 1, medium},
+    {"long/B1/H16/N2048/M2048/D64/bf16/medium/causal", {1, 16, 2048, 2048, 64, 64}, bhnd, causal, Kind::large, bf16, 1, medium},
+    {"long/B1/H16/N2048/M2048/D64/bf16/medium/threads2", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, bf16, 2, medium},
+    {"long/B1/H8/N2048/M2048/D128/bf16/medium", {1, 8, 2048, 2048, 128, 128}, bhnd, none, Kind::large, bf16, 1, medium},
+    {"long/B1/H4/N8192/M8192/D128/bf16/medium", {1, 4, 8192, 8192, 128, 128}, bhnd, none, Kind::large, bf16, 1, medium},
+    {"long/B1/H16/N2048/M2048/D64/medium", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, fp32, 1, medium},
+    {"long/B1/H16/N2048/M2048/D64/high", {1, 16, 2048, 2048, 64, 64}, bhnd, none, Kind::large, fp32, 1, high},
+    {"long/B1/H8/N2048/M2048/D128/high", {1, 8, 2048, 2048, 128, 128}, bhnd, none, Kind::large, fp32, 1, high},
     {"decode/B1/H32/N1/M16384/D64", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode},
     {"decode/B1/H32/N1/M16384/D64/threads2", {1, 32, 1, 16384, 64, 64}, bhnd, none, Kind::decode, base::Dtype::fp32, 2},
     {"decode/B1/H32/N1/M16384/D128", {1, 32, 1, 16384, 128, 128}, bhnd, none, Kind::decode},
@@ -93,10 +108,19 @@ double seconds(const std::function<void()>& action) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Operations a second of the probe, measured for about 0.1 ms.
-double peak_now(int threads) {
+/// The inputs' problem in the workload's precision.
+Problem problem_of(const Workload& workload, const Inputs& inputs) {
+    Problem problem = inputs.problem(workload.threads);
+    problem.precision = workload.precision;
+    return problem;
+}
+
+/// Operations a second of the probe that the precision runs on, measured for about 0.1 ms.
+double peak_now(const Workload& workload) {
+    const bool tiles = workload.precision != Precision::highest;
     double operations = 0;
-    const double time = seconds([&] { operations = kernels::probe::fma_fp32(400, threads); });
+    const double time = seconds(
+        [&] { operations = tiles ? kernels::probe::tile_bf16(50, workload.threads) : kernels::probe::fma_fp32(400, workload.threads); });
     return operations / time;
 }
 
@@ -116,7 +140,7 @@ class Probe {
     /// `time` of the sample that was just taken.
     void take(double operations, double time) {
         if (workload_.kind != Kind::decode) {
-            shares_.push_back(operations / time / peak_now(workload_.threads));
+            shares_.push_back(operations / time / peak_now(workload_));
             return;
         }
         const double reading = seconds([&] { benchmark::DoNotOptimize(kernels::probe::read_memory(memory_, workload_.threads)); });
@@ -142,12 +166,17 @@ class Probe {
 };
 
 void measure(benchmark::State& state, const Workload& workload, const Implementation& implementation, kernels::Isa isa) {
+    kernels::set_isa(isa);
     const Inputs inputs = inputs_of(workload);
-    const auto problem = inputs.problem(workload.threads);
+    const Problem problem = problem_of(workload, inputs);
+    if (const std::string reason = implementation.why_not(problem); !reason.empty()) {
+        kernels::reset_isa();
+        state.SkipWithError(reason.c_str());
+        return;
+    }
     base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
     const double operations = kernels::attention::operations(problem);
 
-    kernels::set_isa(isa);
     std::vector<double> times;
     Probe probe(workload);
     implementation.run(problem, out.bytes());
@@ -161,17 +190,20 @@ void measure(benchmark::State& state, const Workload& workload, const Implementa
     probe.report(state, operations, times);
 }
 
-/// `peer` against fused on the best instruction set of the host, in one process and iteration by iteration.
+/// `peer` against fused on the best instruction set of the host, in one process and iteration by iteration. The peer computes in the type
+/// of its tensors as LibTorch does by default, whatever the precision of fused.
 void pair_with_peer(benchmark::State& state, const Workload& workload, const std::string& peer_name) {
     const Inputs inputs = inputs_of(workload);
-    const auto problem = inputs.problem(workload.threads);
-    if (const std::string reason = nn::why_not(peer_name, problem); !reason.empty()) {
+    const Problem problem = problem_of(workload, inputs);
+    const Problem peers_problem = inputs.problem(workload.threads);
+    const Implementation& fused = kernels::attention::implementation("fused");
+    for (const std::string& reason : {fused.why_not(problem), nn::why_not(peer_name, peers_problem)}) {
+        if (reason.empty()) continue;
         state.SkipWithError(reason.c_str());
         return;
     }
     nn::set_torch_threads(workload.threads);
-    const std::unique_ptr<nn::AttentionPeer> peer = nn::make_attention_peer(peer_name, problem);
-    const Implementation& fused = kernels::attention::implementation("fused");
+    const std::unique_ptr<nn::AttentionPeer> peer = nn::make_attention_peer(peer_name, peers_problem);
     base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
     const double operations = kernels::attention::operations(problem);
 
@@ -207,6 +239,8 @@ void register_all() {
                 const bool scalar = isa == kernels::Isa::scalar;
                 if (!implementation.uses_isa && isa != kernels::available_isas().back()) continue;
                 if (implementation.uses_isa && scalar && workload.kind != Kind::small) continue;
+                // Without AMX one line says why; with it the other instruction sets would only say that they are not AMX.
+                if (workload.precision != Precision::highest && isa != kernels::available_isas().back()) continue;
                 const std::string suffix = implementation.uses_isa ? "/" + std::string(kernels::name(isa)) : "";
                 const std::string name = std::string(workload.name) + "/" + std::string(implementation.name) + suffix;
                 benchmark::RegisterBenchmark(name.c_str(), [&workload, &implementation, isa](benchmark::State& state) {

@@ -21,8 +21,8 @@ class EveryImplementation : public testing::TestWithParam<test::Runner> {
   protected:
     /// Runs the implementation on `problem` and expects the rule to hold.
     void expect_within(const Problem& problem, const std::string& what) {
-        ASSERT_EQ(GetParam().implementation->why_not(problem), "");
         const test::ForcedIsa forced(GetParam().isa);
+        ASSERT_EQ(GetParam().implementation->why_not(problem), "");
         const std::vector<float> out = run_widened(*GetParam().implementation, problem);
         const Accuracy accuracy = measure_accuracy(problem, out);
         EXPECT_TRUE(accuracy.within()) << what << " seed " << seed << ": error " << accuracy.max_error << ", bound " << accuracy.bound
@@ -36,7 +36,8 @@ TEST_P(EveryImplementation, KeepsTheRuleOnEveryMaskEdgeShapeAndType) {
         for (const Shape& shape : test::edge_shapes()) {
             for (const MaskKind mask : test::all_masks) {
                 const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype}, "normal", seed);
-                expect_within(inputs.problem(), test::text(shape) + " " + test::text(mask) + " " + std::string(base::name(dtype)));
+                expect_within(GetParam().problem(inputs),
+                              test::text(shape) + " " + test::text(mask) + " " + std::string(base::name(dtype)));
             }
         }
     }
@@ -49,7 +50,7 @@ TEST_P(EveryImplementation, KeepsTheRuleOnEveryDistributionAndType) {
         for (const Distribution& distribution : distributions()) {
             for (const MaskKind mask : test::all_masks) {
                 const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype}, distribution.name, seed);
-                expect_within(inputs.problem(),
+                expect_within(GetParam().problem(inputs),
                               std::string(distribution.name) + " " + test::text(mask) + " " + std::string(base::name(dtype)));
             }
         }
@@ -63,7 +64,7 @@ TEST_P(EveryImplementation, KeepsTheRuleWithABias) {
         for (const MaskKind mask : test::all_masks) {
             for (const float scale : {0.0F, -2.0F, 1e-30F}) {
                 const Inputs inputs = make_inputs(shape, {.mask = mask, .dtype = dtype, .bias = true}, "normal", seed);
-                Problem problem = inputs.problem();
+                Problem problem = GetParam().problem(inputs);
                 problem.scale = scale;
                 expect_within(problem, test::text(mask) + " " + std::string(base::name(dtype)) + " scale " + std::to_string(scale));
             }
@@ -76,15 +77,28 @@ TEST_P(EveryImplementation, KeepsTheRuleOverScalesFromTinyToHugeAndNegative) {
     const Shape shape{.batch = 1, .heads = 2, .queries = 40, .keys = 90, .head_dim = 32, .value_dim = 32};
     const Inputs inputs = make_inputs(shape, MaskKind::causal, "normal", seed);
     for (const float scale : {1e-42F, 1e-30F, 1e-6F, 1.0F, -1.0F, 30.0F, -1e4F, 1e12F, 1e30F}) {
-        Problem problem = inputs.problem();
+        Problem problem = GetParam().problem(inputs);
         problem.scale = scale;
         expect_within(problem, "scale " + std::to_string(scale));
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, EveryImplementation, testing::ValuesIn(test::all_runners()), [](const auto& instance) {
-    return std::string(instance.param.implementation->name) + "_" + std::string(name(instance.param.isa));
-});
+TEST_P(EveryImplementation, KeepsTheRuleWhereScoresGrowOrShrinkAlongTheKeys) {
+    PLUMB_SKIP_WITHOUT(GetParam().isa);
+    // A maximum that moves again and again, by more than the exponent of fp32 takes, and one that the first keys settle.
+    const Shape shape{.batch = 1, .heads = 1, .queries = 40, .keys = 700, .head_dim = 32, .value_dim = 24};
+    for (const bool grow : {true, false}) {
+        Inputs inputs = make_inputs(shape, MaskKind::none, "normal", seed);
+        for (std::int64_t i = 0; i < std::ssize(inputs.k); ++i) {
+            const std::int64_t key = i / shape.head_dim;
+            inputs.k[i] *= static_cast<float>(grow ? 1 + key : shape.keys - key) / 4.0F;
+        }
+        expect_within(GetParam().problem(inputs), grow ? "growing" : "shrinking");
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryIsa, EveryImplementation, testing::ValuesIn(test::all_runners()),
+                         [](const auto& instance) { return test::text(instance.param); });
 
 TEST(AccuracyRule, PassesTheReferenceAndTheYardstickItself) {
     const Inputs inputs = make_inputs({.batch = 1, .heads = 2, .queries = 20, .keys = 30, .head_dim = 16, .value_dim = 16},

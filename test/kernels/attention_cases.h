@@ -10,6 +10,7 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/attention/implementations.h"
+#include "kernels/attention/inputs.h"
 #include "kernels/isa_guard.h"
 
 namespace plumb::test {
@@ -56,23 +57,57 @@ inline std::string text(const Shape& s) {
            std::to_string(s.kv_heads());
 }
 
-/// One implementation on one instruction set.
+/// One implementation on one instruction set in one precision.
 struct Runner {
     const kernels::attention::Implementation* implementation;
     kernels::Isa isa;
+    kernels::attention::Precision precision;
+
+    /// The inputs' problem in this precision.
+    kernels::attention::Problem problem(const kernels::attention::Inputs& inputs, int threads = 1) const {
+        kernels::attention::Problem made = inputs.problem(threads);
+        made.precision = precision;
+        return made;
+    }
 };
 
-inline void PrintTo(const Runner& runner, std::ostream* out) {
-    *out << runner.implementation->name << " on " << kernels::name(runner.isa);
+inline std::string text(const Runner& runner) {
+    const std::string name = std::string(runner.implementation->name) + "_" + std::string(kernels::name(runner.isa));
+    if (runner.precision == kernels::attention::Precision::highest) return name;
+    return name + "_" + std::string(kernels::attention::name(runner.precision));
 }
 
-/// Every line of the table; on every instruction set where its code depends on it.
+inline void PrintTo(const Runner& runner, std::ostream* out) {
+    *out << text(runner);
+}
+
+inline constexpr std::array all_precisions = {kernels::attention::Precision::highest, kernels::attention::Precision::high,
+                                              kernels::attention::Precision::medium};
+
+/// Every line of the table: on every instruction set where its code depends on it, in every precision that it offers. What depends on the
+/// instruction set offers more than `highest` on AMX only.
 inline std::vector<Runner> all_runners() {
+    using kernels::attention::Precision;
     std::vector<Runner> runners;
     for (const auto& implementation : kernels::attention::implementations()) {
-        for (const kernels::Isa isa : all_isas) {
-            if (implementation.uses_isa || isa == kernels::Isa::scalar) runners.push_back({&implementation, isa});
+        for (const Precision precision : all_precisions) {
+            kernels::attention::Problem problem;
+            problem.precision = precision;
+            for (const kernels::Isa isa : all_isas) {
+                const bool offered = implementation.uses_isa ? precision == Precision::highest || isa == kernels::Isa::amx
+                                                             : isa == kernels::Isa::scalar && implementation.why_not(problem).empty();
+                if (offered) runners.push_back({&implementation, isa, precision});
+            }
         }
+    }
+    return runners;
+}
+
+/// Those of fused().
+inline std::vector<Runner> fused_runners() {
+    std::vector<Runner> runners;
+    for (const Runner& runner : all_runners()) {
+        if (runner.implementation->name == "fused") runners.push_back(runner);
     }
     return runners;
 }

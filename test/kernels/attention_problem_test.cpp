@@ -63,11 +63,29 @@ TEST(AttentionProblem, HeadsThatKeyHeadsDoNotDivideAndImpossibleWindowsAreNamed)
 TEST(AttentionProblem, APrecisionThatIsNotOfferedIsRefusedByName) {
     const Inputs inputs = small_inputs(MaskKind::none);
     Problem problem = inputs.problem();
-    problem.precision = Precision::medium;
-    for (const Implementation& implementation : implementations()) {
-        EXPECT_THAT(implementation.why_not(problem), HasSubstr("medium"));
-        EXPECT_THROW(run_widened(implementation, problem), base::Error) << implementation.name;
+    for (const Precision precision : {Precision::high, Precision::medium}) {
+        problem.precision = precision;
+        for (const Isa isa : test::all_isas) {
+            if (!why_not(isa).empty()) continue;
+            const test::ForcedIsa forced(isa);
+            for (const Implementation& implementation : implementations()) {
+                if (implementation.name == "plain" || (implementation.name == "fused" && isa == Isa::amx)) {
+                    EXPECT_EQ(implementation.why_not(problem), "");
+                    continue;
+                }
+                EXPECT_THAT(implementation.why_not(problem), HasSubstr(std::string(name(precision))));
+                EXPECT_THROW(run_widened(implementation, problem), base::Error) << implementation.name;
+            }
+        }
     }
+}
+
+TEST(AttentionProblem, FusedNamesWhatItLacksForAPrecision) {
+    const test::ForcedIsa forced(Isa::scalar);
+    Problem problem = small_inputs(MaskKind::none).problem();
+    problem.precision = Precision::medium;
+    const std::string reason = why_not(Isa::amx).empty() ? "the instruction set in use is scalar" : std::string(why_not(Isa::amx));
+    EXPECT_THAT(implementation("fused").why_not(problem), AllOf(HasSubstr("medium needs AMX"), HasSubstr(reason)));
 }
 
 TEST(AttentionProblem, EveryMissingPointerIsNamed) {

@@ -52,7 +52,24 @@ TEST_P(PeakProbe, ReadsEveryByteOnceForAnyThreadsAndAlignment) {
     }
 }
 
+TEST(TileProbe, CountsEveryProductOnEachThreadOrSaysWhatIsMissing) {
+    if (!why_not(Isa::amx).empty()) {
+        try {
+            tile_bf16(1, 1);
+            FAIL() << "no error";
+        } catch (const base::Error& error) {
+            EXPECT_EQ(error.kind(), base::ErrorKind::unsupported);
+            EXPECT_NE(std::string(error.what()).find(why_not(Isa::amx)), std::string::npos);
+        }
+        return;
+    }
+    EXPECT_EQ(tile_bf16(3, 1), 3.0 * 256 * 2 * 16 * 16 * 32);
+    EXPECT_EQ(tile_bf16(3, 2), 2 * tile_bf16(3, 1));
+    EXPECT_EQ(tile_bf16(0, 1), 0.0);
+}
+
 TEST(PeakProbeErrors, NoThreadsIsAUsageError) {
+    EXPECT_THROW(tile_bf16(1, 0), base::Error);
     EXPECT_THROW(fma_fp32(1, 0), base::Error);
     EXPECT_THROW(read_memory({}, 0), base::Error);
 }

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "kernels/attention/error_norm.h"
 #include "kernels/attention/masks.h"
+#include "kernels/attention/split.h"
 
 namespace plumb::kernels::attention {
 namespace {
@@ -20,8 +21,13 @@ namespace {
 constexpr double u = base::rounding_unit(base::Dtype::fp32);
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// First-order effect on one query's outputs of rounding each of its scores and probabilities once, largest over its outputs, in units of
-/// u.
+/// The parts hold every number of the problem exactly.
+bool inputs_exact(const Problem& problem) {
+    return problem.dtype == base::Dtype::bf16 || (problem.precision == Precision::high && problem.dtype == base::Dtype::fp16);
+}
+
+/// First-order effect on one query's outputs of rounding each of its scores and probabilities once, and each number that is multiplied;
+/// largest over its outputs.
 double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64_t h, std::int64_t n, std::span<const double> out_E) {
     const Shape& s = problem.shape;
     const base::Dtype dtype = problem.dtype;
@@ -35,17 +41,19 @@ double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64
         std::int64_t index;
         double score;
         double magnitude;  ///< scale sum |q k| + |bias|
+        double squares;    ///< sum (scale q k)^2
     };
     std::vector<Key> visible;
     double maximum = -infinity;
     for (std::int64_t m = 0; m < s.keys; ++m) {
         if (is_hidden(problem, b, n, m)) continue;
-        Key key{.index = m, .score = 0, .magnitude = 0};
+        Key key{.index = m, .score = 0, .magnitude = 0, .squares = 0};
         for (std::int64_t d = 0; d < s.head_dim; ++d) {
             const double product = scale * base::load(dtype, problem.q, q + d * problem.q_strides.column) *
                                    base::load(dtype, problem.k, k + m * problem.k_strides.row + d * problem.k_strides.column);
             key.score += product;
             key.magnitude += std::abs(product);
+            key.squares += product * product;
         }
         if (problem.bias.data != nullptr) {
             const double bias = problem.bias.data[b * by.batch + h * by.head + n * by.row + m * by.column];
@@ -58,15 +66,21 @@ double single_rounding_of_row(const Problem& problem, std::int64_t b, std::int64
     double sum = 0;
     for (const Key& key : visible) sum += std::exp(key.score - maximum);
 
+    const double unit = problem.precision == Precision::highest ? 0.0 : product_rounding(problem.precision);
+    const double inputs = inputs_exact(problem) ? 0.0 : 1.0;
     double largest = 0;
     for (std::int64_t e = 0; e < s.value_dim; ++e) {
         double effect = 0;
+        double squares = 0;
         for (const Key& key : visible) {
             const double probability = std::exp(key.score - maximum) / sum;
             const double value = base::load(dtype, problem.v, v + key.index * problem.v_strides.row + e * problem.v_strides.column);
-            effect += probability * (std::abs(value - out_E[e]) * key.magnitude + std::abs(value));
+            const double distance = value - out_E[e];
+            effect += probability * (std::abs(distance) * key.magnitude + std::abs(value));
+            squares += probability * probability * (distance * distance * (1 + 2 * inputs * key.squares) + inputs * value * value);
         }
-        if (std::isfinite(effect)) largest = std::max(largest, effect);
+        const double both = u * effect + unit * std::sqrt(squares);
+        if (std::isfinite(both)) largest = std::max(largest, both);
     }
     return largest;
 }
@@ -83,7 +97,7 @@ double single_rounding(const Problem& problem, std::span<const double> reference
             }
         }
     }
-    return u * largest;
+    return largest;
 }
 
 std::vector<std::int64_t> random_order(std::int64_t count, int draw) {

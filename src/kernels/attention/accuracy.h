@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The accuracy rule: an output may be at most twice as wrong as the plain fp32 form is on the same inputs, plus the rounding of the output
-// to its type.
+// The accuracy rule: an output may be at most twice as wrong as the plain form in the same precision is on the same inputs, plus the
+// rounding of the output to its type.
 //
 // Norm: the largest absolute error over the whole output of one problem, on both sides. A relative or an element-wise norm would divide by
 // outputs that cancel to nothing; the largest absolute error is what a reader of the output can count on, and both sides see the same
@@ -18,6 +18,12 @@
 // to the sum of its |q k| terms and its bias) and every probability once, which no fp32 form avoids:
 //   e_single = max over (n, e) of u (sum_m p |v - out| (scale sum_d |q k| + |bias|) + sum_m p |v|),  u = 2^-24,
 // computed in fp64 and only where the output has fewer than `few_outputs` numbers; it is 0 for larger ones.
+//
+// In the precisions medium and high every number that is multiplied is rounded too (split.h; unit w = 2^-8 or 2^-16). Those roundings are
+// independent of one another, so what they may do is the root of the sum of their squares, which is added:
+//   e_single += max over (n, e) of w sqrt(sum_m p^2 ((v - out)^2 (1 + 2 sum_d (scale q k)^2) + v^2)):
+// probabilities, q and k, v; for inputs that the parts hold exactly (bf16; in high fp16 too) of the probabilities alone. Weights are
+// divided by the sum of the rounded probabilities, so their errors move an output by p |v - out|.
 #pragma once
 #include <cstdint>
 #include <span>

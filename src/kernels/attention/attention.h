@@ -114,13 +114,15 @@ double operations(const Problem& problem);
 /// spread as in softmax.
 void reference(const Problem& problem, std::span<double> out_BNHE, std::span<double> lse_BHN = {});
 /// The same steps in the same order in plain fp32 (every product and every sum rounded, sums in order) with stored scores, no blocking: the
-/// yardstick of the accuracy rule (DESIGN 7), e_ref. Inputs of 16 bits are exact in fp32; outputs are not rounded to their type.
+/// yardstick of the accuracy rule (DESIGN 7), e_ref. Inputs of 16 bits are exact in fp32; outputs are not rounded to their type. In the
+/// precisions medium and high numbers are multiplied as split.h says: q and k, and the exponentials (divided by the sum of the rounded ones
+/// at the end) and v. Any host can run it.
 void plain(const Problem& problem, std::span<float> out_BNHE, std::span<float> lse_BHN = {});
 
 /// Fused: online softmax, never stores the N x M scores. fp32 accumulation whatever the type. Writes numbers of problem.dtype with the
 /// strides given, and, unless null, the B x H x N log-sum-exps in fp32. Bitwise reproducible for any number of threads on one instruction
 /// set. Error against fp64 before the output is rounded to its type: at most twice that of plain() (accuracy.h). Chooses the instruction
-/// set at run time (isa.h). Throws Error{unsupported} for a precision other than highest.
+/// set at run time (isa.h). Precision medium and high run on AMX alone (amx.h), elsewhere they throw Error{unsupported} with the reason.
 void fused(const Problem& problem, void* out, const Strides& out_strides, float* lse_BHN = nullptr);
 
 }  // namespace plumb::kernels::attention

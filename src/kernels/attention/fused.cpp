@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/attention/amx.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/masks.h"
 #include "kernels/attention/prepare.h"
@@ -95,10 +96,9 @@ Tile make_tile(const Problem& problem, const Plan& plan, const KeyLists& keys, c
     return tile;
 }
 
-void require_highest(Precision precision) {
-    if (precision == Precision::highest) return;
-    throw base::Error(base::ErrorKind::unsupported, "fused attention has no precision '" + std::string(name(precision)) + "'",
-                      "leave precision at highest");
+void require_offered(Precision precision) {
+    const std::string reason = fused_precision_reason(precision);
+    if (!reason.empty()) throw base::Error(base::ErrorKind::unsupported, reason, "leave precision at highest");
 }
 
 /// Runs every tile of a problem that has some.
@@ -174,10 +174,14 @@ class Run {
 
 void fused(const Problem& problem, void* out, const Strides& out_strides, float* lse_BHN) {
     validate(problem);
-    require_highest(problem.precision);
+    require_offered(problem.precision);
     const Shape& s = problem.shape;
     if (s.batch == 0 || s.heads == 0 || s.queries == 0) return;
     if (s.value_dim == 0 && lse_BHN == nullptr) return;
+    if (problem.precision != Precision::highest) {
+        fused_amx(problem, out, out_strides, lse_BHN);
+        return;
+    }
     Run(problem, {out, out_strides, lse_BHN}).all();
 }
 
