@@ -2,7 +2,6 @@
 #include "base/tensor_file.h"
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 
 #include "base/error.h"
@@ -50,7 +49,7 @@ std::size_t TensorFile::index_of(std::string_view name) const {
     if (found != tensors().end()) return static_cast<std::size_t>(found - tensors().begin());
     constexpr std::size_t most_named = 20;
     std::vector<std::string> names;
-    for (const TensorInfo& info : tensors() | std::views::take(most_named)) names.push_back(in_quotes(info.name));
+    for (std::size_t i = 0; i < std::min(most_named, tensors().size()); ++i) names.push_back(in_quotes(tensors()[i].name));
     const std::string more = tensors().size() > most_named ? " and " + std::to_string(tensors().size() - most_named) + " more" : "";
     throw Error(ErrorKind::missing, path_.string() + " has no tensor " + in_quotes(name),
                 names.empty() ? "it holds none" : "it holds " + join(names, ", ") + more);

@@ -34,9 +34,9 @@ class Factor {
 #endif
 
   private:
-    double factor_;
-    float high_;
-    float low_;
+    [[maybe_unused]] double factor_;  // which of them is read depends on the instruction set
+    [[maybe_unused]] float high_;
+    [[maybe_unused]] float low_;
 };
 
 /// The factor 1. Factor(1) would make NaN of inf.
