@@ -44,10 +44,10 @@ class Library(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def test_shows_the_files_of_the_example(self):
-        self.assertEqual(len(blocks("cmake")), 1)
-        self.assertIn(blocks("cmake")[0], (EXAMPLE / "CMakeLists.txt").read_text(encoding="utf-8"))
-        self.assertEqual(len(blocks("c")), 1)
-        self.assertIn(blocks("c")[0], (EXAMPLE / "example.c").read_text(encoding="utf-8"))
+        for language, file in {"c": "example.c", "cmake": "CMakeLists.txt", "python": "example.py"}.items():
+            self.assertGreaterEqual(len(blocks(language)), 1, language)
+            for block in blocks(language):
+                self.assertIn(block, (EXAMPLE / file).read_text(encoding="utf-8"))
 
     def test_commands_install_the_library_and_build_and_run_the_example(self):
         commands = "".join(blocks("sh"))
