@@ -50,13 +50,13 @@ lab::Figure coverage_by_site() {
                               "Share of the injected faults that would move the output by more than 0.001 of its root mean square and were "
                               "repaired or reported, with 95 % Wilson intervals. What is missing to 1 went through unseen.",
                               "site", "coverage", "scheme");
-    figure.facet_row = "model";
+    figure.facet_row = "dtype";
     return figure;
 }
 
 lab::Figure coverage_by_model() {
     lab::Figure figure = bars("coverage-model", "Coverage of harmful faults by kind of fault",
-                              "The same by what goes wrong with the number. Bars: 95 % Wilson intervals.", "model", "coverage", "scheme");
+                              "The same by what goes wrong with the number. Bars: 95 % Wilson intervals.", "model", "coverage", "dtype");
     figure.facet_row = "site";
     return figure;
 }

@@ -27,13 +27,13 @@ std::string_view name(Fate fate);
 /// Output changes by the root mean square of the clean output (largest) or the root of its squares (l2).
 struct TrialResult {
     std::int64_t trial = 0;
-    kernels::protect::Fault fault;
+    kernels::protect::Fault fault = {};
     Fate fate = Fate::masked;
     double unprotected = 0;  ///< largest change that the fault makes where nothing protects
     double change = 0;       ///< largest change that is left
     double l2 = 0;
     std::int64_t alarms = 0;
-    std::string evidence;  ///< the first alarm: its check, residual and threshold; "" without one
+    std::string evidence = {};  ///< the first alarm: its check, residual and threshold; "" without one
 };
 
 /// A fault is harmful where it moves an unprotected output by more than this share of its root mean square.

@@ -110,7 +110,6 @@ lab::Settings resolve(lab::Settings settings) {
     replace_zero(settings, "length", timed ? 2048 : 512);
     replace_zero(settings, "batch", timed ? std::max<std::int64_t>(tokens / setting<std::int64_t>(settings, "length"), 1) : 1);
     replace_zero(settings, "scale", timed ? 16 : 1);
-    if (setting<std::string>(settings, "level") == "default") value_of(settings, "level") = std::string(kp::name(scheme.level));
     if (!is_fused(scheme) || scheme.level == kp::Level::none) {
         reset(settings, "checks");
         reset(settings, "weights");
@@ -135,7 +134,8 @@ Request read_request(const lab::Settings& settings, std::uint64_t seed) {
     Request request;
     request.task = task_of(settings);
     request.scheme = &kp::scheme(setting<std::string>(settings, "scheme"));
-    request.protection.level = kp::level_named(setting<std::string>(settings, "level"));
+    const std::string& level = setting<std::string>(settings, "level");
+    request.protection.level = level == "default" ? request.scheme->level : kp::level_named(level);
     request.protection.checks = checks_of(settings);
     request.protection.thresholds = kp::threshold_kind_named(setting<std::string>(settings, "thresholds"));
     request.shape = scaled_shape(settings);

@@ -26,7 +26,7 @@
 namespace plumb::kernels::protect {
 
 inline constexpr double unit = 0x1p-24;
-inline constexpr double sigmas = 4;
+inline constexpr double sigmas = 6;
 
 inline double gamma(double roundings) {
     return roundings * unit / (1 - roundings * unit);
