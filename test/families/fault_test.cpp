@@ -221,13 +221,22 @@ TEST(FaultOutcome, ChangesAreMeasuredByTheRootMeanSquareOfTheOutput) {
     base::Numbers other = golden.out;
     EXPECT_TRUE(change_of(golden, other).same_bits);
     other.set(1, -1.0F);
-    EXPECT_DOUBLE_EQ(change_of(golden, other).largest, 0.5);
-    EXPECT_DOUBLE_EQ(change_of(golden, other).l2, 0.25);
+    EXPECT_NEAR(change_of(golden, other).largest, 0.5, 1e-6);
+    EXPECT_NEAR(change_of(golden, other).l2, 0.25, 1e-6);
     other.set(2, NAN);
     EXPECT_EQ(change_of(golden, other).largest, INFINITY);
-    other = golden.out;
-    other.set(0, 0.0F);
+}
+
+TEST(FaultOutcome, TippedRoundingIsNoHarm) {
+    Ran ran{base::Numbers(base::Dtype::bf16, 4), {}};
+    for (std::size_t i = 0; i < 4; ++i) ran.out.set(i, 1.0F);
+    const Golden golden = make_golden(std::move(ran));
+    base::Numbers other = golden.out;
+    other.set(1, 1.0F + 0x1p-7F);
     EXPECT_FALSE(change_of(golden, other).same_bits);
+    EXPECT_EQ(change_of(golden, other).largest, 0);
+    other.set(1, 1.0F + 0x1p-5F);
+    EXPECT_DOUBLE_EQ(change_of(golden, other).largest, 0x1p-5 - 0x1p-7);
 }
 
 // Trials ------------------------------------------------------------------------------------------------------------------------------

@@ -186,6 +186,28 @@ TEST(Decoupled, AFaultOfAChecksumEndsAsAFalseAlarmAndNotAsACorrection) {
     }
 }
 
+TEST(Decoupled, APermanentDefectOfTheProductIsReportedWhereRecomputingAgreesWithIt) {
+    const Inputs inputs = inputs_of({1, 1, 100, 300, 64, 64}, base::Dtype::fp32, "normal");
+    const Problem problem = inputs.problem();
+    const Fault fault{.site = Site::score, .model = FaultModel::stuck_lane, .bit = 29, .row = 5, .key = 7};
+    const Ran stuck = inject(scheme("decoupled"), problem, {.level = Level::correct}, fault);
+    EXPECT_NE(stuck.out, run(scheme("decoupled"), problem).out);
+    EXPECT_GT(stuck.report.unresolved, 0);
+}
+
+TEST(Decoupled, AWrongValueIsRepairedInEveryRowNotOnlyInThoseThatAlarm) {
+    const Inputs inputs = inputs_of({1, 1, 400, 300, 64, 64}, base::Dtype::fp32, "normal");
+    const Problem problem = inputs.problem();
+    const Ran clean = run(scheme("decoupled"), problem, {.level = Level::correct});
+    for (int bit = 0; bit < 32; ++bit) {
+        const Fault fault{.site = Site::value, .model = FaultModel::bit, .bit = bit, .key = 7, .column = 3};
+        const Ran struck = inject(scheme("decoupled"), problem, {.level = Level::correct}, fault);
+        if (struck.report.alarms > 0) {
+            EXPECT_EQ(struck.out, clean.out) << bit;
+        }
+    }
+}
+
 TEST(Decoupled, APermanentDefectHitsBothSoftmaxesAlikeAndIsNotSeen) {
     const Inputs inputs = inputs_of({1, 1, 100, 300, 64, 64}, base::Dtype::fp32, "normal");
     const Problem problem = inputs.problem();

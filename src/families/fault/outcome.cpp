@@ -42,6 +42,18 @@ std::vector<std::string> cut(std::string_view line) {
     return fields;
 }
 
+/// |a - b| without the unit in the last place by which rounding to the type may set them apart.
+double beyond_rounding(base::Dtype dtype, double a, double b) {
+    const double difference = std::abs(a - b);
+    if (std::isnan(difference)) return infinity;
+    const double larger = std::max(std::abs(a), std::abs(b));
+    const double unit =
+        std::isfinite(larger) && larger > 0
+            ? std::max(std::exp2(std::floor(std::log2(larger))) * 2 * base::rounding_unit(dtype), base::smallest_denormal(dtype))
+            : 0;
+    return std::max(difference - unit, 0.0);
+}
+
 bool covers(const TrialResult& result) {
     return result.fate == Fate::detected || result.fate == Fate::corrected || result.fate == Fate::masked ||
            result.fate == Fate::false_alarm;
@@ -69,8 +81,7 @@ Change change_of(const Golden& golden, const base::Numbers& out) {
     double squares = 0;
     for (std::size_t i = 0; i < golden.wide.size(); ++i) {
         if (std::memcmp(out.bytes().data() + i * width, golden.out.bytes().data() + i * width, width) == 0) continue;
-        double difference = std::abs(static_cast<double>(out.at(i)) - static_cast<double>(golden.wide[i]));
-        if (std::isnan(difference)) difference = infinity;
+        const double difference = beyond_rounding(out.dtype(), static_cast<double>(out.at(i)), static_cast<double>(golden.wide[i]));
         change.largest = std::max(change.largest, difference);
         squares += difference * difference;
     }

@@ -152,13 +152,20 @@ class UnfusedHead {
         if (!accept(report_, doubt.residual, doubt.threshold)) answer_scores(doubt, {0, memory_.queries});
     }
 
-    /// Rows that a panel shares are made again from the caller's operands.
     void answer_scores(const Doubt& doubt, const Panel& rows) {
         if (!repairing()) return note_alarm(report_, place_, doubt, Outcome::detected);
-        repack();
-        const Outcome outcome = repair(rows, memory_.second_NM.get(), memory_.third_NM.get(), memory_.scores_NM.get(), memory_.stride,
-                                       memory_.keys, [&](const Panel& panel, int run, float* target) { score_panel(panel, run, target); });
+        const Panel doubted = repack() ? Panel{0, memory_.queries} : rows;
+        Outcome outcome = repair(doubted, memory_.second_NM.get(), memory_.third_NM.get(), memory_.scores_NM.get(), memory_.stride,
+                                 memory_.keys, [&](const Panel& panel, int run, float* target) { score_panel(panel, run, target); });
+        if (!score_fits(doubt)) outcome = Outcome::unresolved;
         note_alarm(report_, place_, doubt, outcome);
+    }
+
+    /// What was doubted passes its check now.
+    bool score_fits(const Doubt& doubt) {
+        if (doubt.row < 0) return true;
+        const Doubt again = doubt_score_row(doubt.row, scores_of(doubt.row));
+        return again.residual <= again.threshold;
     }
 
     // Softmax -----------------------------------------------------------------------------------------------------------------------
@@ -271,12 +278,12 @@ class UnfusedHead {
 
     void answer_outputs(const Doubt& doubt, const Panel& rows) {
         if (!repairing()) return note_alarm(report_, place_, doubt, Outcome::detected);
-        repack();
-        Outcome outcome = repair(rows, memory_.second_out_NP.get(), memory_.third_out_NP.get(), memory_.out_NP.get(), memory_.padded_values,
-                                 memory_.value_dim, [&](const Panel& panel, int run, float* target) { weigh_panel(panel, run, target); });
+        const Panel doubted = repack() ? Panel{0, memory_.queries} : rows;
+        Outcome outcome =
+            repair(doubted, memory_.second_out_NP.get(), memory_.third_out_NP.get(), memory_.out_NP.get(), memory_.padded_values,
+                   memory_.value_dim, [&](const Panel& panel, int run, float* target) { weigh_panel(panel, run, target); });
         // Rows that still do not fit what their probabilities say: neither run can be trusted.
-        const bool fits = doubt.row < 0 || std::abs(output_residual(doubt.row)) <= doubt.threshold;
-        if (!fits) outcome = Outcome::unresolved;
+        if (doubt.row >= 0 && !(std::abs(output_residual(doubt.row)) <= doubt.threshold)) outcome = Outcome::unresolved;
         note_alarm(report_, place_, doubt, outcome);
     }
 
@@ -284,10 +291,13 @@ class UnfusedHead {
 
     bool repairing() const { return protection_.level == Level::correct && design_.repairs; }
 
-    /// What is computed again starts from the caller's operands; their sums are made anew too.
-    void repack() {
+    /// What is computed again starts from the caller's operands; their sums are made anew too. True: the operands in use were wrong, so
+    /// that every row may be.
+    bool repack() {
+        const std::uint64_t before = memory_.digest();
         memory_.pack(problem_, place_);
         memory_.encode(design_);
+        return memory_.digest() != before;
     }
 
     /// Panel by panel: made again, compared bit by bit, and where they differ a third run decides.

@@ -43,6 +43,8 @@ class HeadMemory {
 
     /// Widens and packs the head's operands from the caller's memory.
     void pack(const attention::Problem& problem, const HeadPlace& place);
+    /// Of the packed operands.
+    std::uint64_t digest() const;
     /// The sums that `design` compares with, of the packed operands.
     void encode(const Design& design);
 
