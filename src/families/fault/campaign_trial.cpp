@@ -2,14 +2,13 @@
 #include "families/fault/campaign_trial.h"
 
 #include <algorithm>
-#include <atomic>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "families/fault/draw.h"
+#include "families/fault/parallel.h"
 
 namespace plumb::families::fault {
 
@@ -52,16 +51,10 @@ std::vector<lab::Check> CampaignTrial::verify() {
 
 std::vector<TrialResult> CampaignTrial::run_trials(std::int64_t first, std::int64_t count) const {
     std::vector<TrialResult> results(static_cast<std::size_t>(count));
-    std::atomic<std::int64_t> next = 0;
-    const auto work = [&] {
+    in_parallel(request_.threads, count, [&](std::int64_t i) {
         base::Numbers scratch = output_for(prepared_->problem);
-        for (std::int64_t i = next++; i < count; i = next++)
-            results[static_cast<std::size_t>(i)] = try_fault(request_, prepared_->problem, golden_, first + i, scratch);
-    };
-    std::vector<std::jthread> others;
-    for (int thread = 1; thread < request_.threads; ++thread) others.emplace_back(work);
-    work();
-    others.clear();
+        results[static_cast<std::size_t>(i)] = try_fault(request_, prepared_->problem, golden_, first + i, scratch);
+    });
     return results;
 }
 

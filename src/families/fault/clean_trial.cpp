@@ -2,18 +2,18 @@
 #include "families/fault/clean_trial.h"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/statistics.h"
+#include "families/fault/parallel.h"
 
 namespace plumb::families::fault {
 
 namespace {
 
-constexpr std::int64_t runs_at_once = 64;
+constexpr std::int64_t drawn_at_once = 4;
+constexpr std::int64_t runs_at_once = drawn_at_once * drawn_at_once * drawn_at_once;
 
 }  // namespace
 
@@ -24,10 +24,22 @@ std::vector<lab::Check> CleanTrial::verify() {
     return checks;
 }
 
-kernels::protect::Report CleanTrial::run_clean(std::int64_t index) const {
-    const std::uint64_t seed = base::RandomStream(request_.seed, "fault clean run").bits(static_cast<std::uint64_t>(index));
-    const auto inputs = kernels::attention::make_inputs(request_.shape, request_.options, request_.distribution, seed);
-    return fault::run(request_, inputs.problem()).report;
+std::vector<kernels::protect::Report> CleanTrial::run_batch(std::int64_t batch) const {
+    const base::RandomStream seeds(request_.seed, "fault clean run");
+    std::vector<kernels::attention::Inputs> drawn(drawn_at_once);
+    in_parallel(request_.threads, drawn_at_once, [&](std::int64_t i) {
+        const std::uint64_t seed = seeds.bits(static_cast<std::uint64_t>(batch * drawn_at_once + i));
+        drawn[static_cast<std::size_t>(i)] = kernels::attention::make_inputs(request_.shape, request_.options, request_.distribution, seed);
+    });
+    std::vector<kernels::protect::Report> reports(runs_at_once);
+    in_parallel(request_.threads, runs_at_once, [&](std::int64_t i) {
+        const auto of = [&](std::int64_t which) { return drawn[static_cast<std::size_t>(which % drawn_at_once)].problem(); };
+        kernels::attention::Problem problem = of(i);
+        problem.k = of(i / drawn_at_once).k;
+        problem.v = of(i / drawn_at_once / drawn_at_once).v;
+        reports[static_cast<std::size_t>(i)] = fault::run(request_, problem).report;
+    });
+    return reports;
 }
 
 void CleanTrial::run(lab::Recorder& recorder) {
@@ -36,21 +48,12 @@ void CleanTrial::run(lab::Recorder& recorder) {
     std::int64_t runs = 0;
     while (all.row_checks < request_.row_checks) {
         if (recorder.stop_requested()) throw base::Error(base::ErrorKind::interrupted, "stopped after " + std::to_string(runs) + " runs");
-        std::vector<kernels::protect::Report> reports(runs_at_once);
-        std::atomic<std::int64_t> next = 0;
-        const auto work = [&] {
-            for (std::int64_t i = next++; i < runs_at_once; i = next++) reports[static_cast<std::size_t>(i)] = run_clean(runs + i);
-        };
-        std::vector<std::jthread> others;
-        for (int thread = 1; thread < request_.threads; ++thread) others.emplace_back(work);
-        work();
-        others.clear();
-        runs += runs_at_once;
-        for (const kernels::protect::Report& report : reports) {
+        for (const kernels::protect::Report& report : run_batch(runs / runs_at_once)) {
             all.row_checks += report.row_checks;
             all.alarms += report.alarms;
             all.largest_residual = std::max(all.largest_residual, report.largest_residual);
         }
+        runs += runs_at_once;
         if (all.row_checks == 0) throw base::Error(base::ErrorKind::unsupported, "this scheme compares nothing", "choose one that checks");
         recorder.step(runs - 1, {{"row_checks", static_cast<double>(all.row_checks)}, {"clean_alarms", static_cast<double>(all.alarms)}});
     }

@@ -49,8 +49,8 @@ lab::Figure coverage_by_site() {
     lab::Figure figure = bars("coverage", "Coverage of harmful faults by site",
                               "Share of the injected faults that would move the output by more than 0.001 of its root mean square and were "
                               "repaired or reported, with 95 % Wilson intervals. What is missing to 1 went through unseen.",
-                              "site", "coverage", "scheme");
-    figure.facet_row = "dtype";
+                              "site", "coverage", "dtype");
+    figure.facet_row = "scheme";
     return figure;
 }
 
@@ -72,12 +72,12 @@ lab::Figure ablation() {
 }
 
 lab::Figure escaped() {
-    lab::Figure figure = bars("escaped", "Size of what went through unseen, by threshold",
+    lab::Figure figure = bars("escaped", "Size of what went through unseen",
                               "Largest change of an output that nothing reported, by the root mean square of the outputs. Faults that move "
                               "no output by more than 0.001 of it count as harmless.",
-                              "thresholds", "escaped_max", "site");
+                              "site", "escaped_max", "dtype");
     figure.mark = lab::Mark::points;
-    figure.facet_column = "dtype";
+    figure.facet_column = "thresholds";
     figure.facet_row = "scheme";
     figure.y_scale = lab::Scale::log10;
     figure.y_title = "largest silent change / rms";
