@@ -15,8 +15,8 @@
 // effective rows (unfused_memory.h) under a sum:
 //   scores:  sigma = u A sqrt((D / 3 + 2 check_chunk^2 / 9) / R)
 //   outputs: sigma = u A sqrt((output_block_keys + blocks + check_chunk) / 3 / R_values + check_chunk / 3 + 1)
-// and the threshold is some of these sigmas, fewer for the outputs, whose sigma is the more cautious one: in 10^7 comparisons of each type,
-// over five distributions, no clean residual reached 0.7 of either. Numbers of both signs have partial sums far below what is assumed here.
+// and the threshold is `sigmas` of them: in 10^7 comparisons of each type over five distributions no clean residual came near it (heavy
+// tails came nearest, docs/fault.md). Numbers of both signs have partial sums far below what is assumed here.
 // Rows that are equal have equal errors, which add up: keys that are all alike alarm, and end as false alarms.
 #pragma once
 #include <cmath>
@@ -27,8 +27,7 @@
 namespace plumb::kernels::protect {
 
 inline constexpr double unit = 0x1p-24;
-inline constexpr double score_sigmas = 6;
-inline constexpr double output_sigmas = 3;
+inline constexpr double sigmas = 4;
 
 inline double gamma(double roundings) {
     return roundings * unit / (1 - roundings * unit);
@@ -39,7 +38,7 @@ inline double score_threshold(const HeadMemory& memory, ThresholdKind kind, doub
     const auto dim = static_cast<double>(memory.head_dim);
     constexpr auto chunk = static_cast<double>(check_chunk);
     if (kind == ThresholdKind::provable) return gamma(dim + 2 * chunk + 2) * magnitude;
-    return score_sigmas * unit * magnitude * std::sqrt((dim / 3 + 2 * chunk * chunk / 9) / effective);
+    return sigmas * unit * magnitude * std::sqrt((dim / 3 + 2 * chunk * chunk / 9) / effective);
 }
 
 inline double output_threshold(const HeadMemory& memory, ThresholdKind kind) {
@@ -48,7 +47,7 @@ inline double output_threshold(const HeadMemory& memory, ThresholdKind kind) {
     constexpr auto block = static_cast<double>(output_block_keys);
     const double magnitude = memory.largest_value_sum * (1 + 0x1p-10);
     if (kind == ThresholdKind::provable) return gamma(block + blocks + 3 * chunk + 4) * magnitude;
-    return output_sigmas * unit * magnitude * std::sqrt((block + blocks + chunk) / 3 / memory.effective_values + chunk / 3 + 1);
+    return sigmas * unit * magnitude * std::sqrt((block + blocks + chunk) / 3 / memory.effective_values + chunk / 3 + 1);
 }
 
 }  // namespace plumb::kernels::protect
