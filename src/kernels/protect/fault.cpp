@@ -36,7 +36,7 @@ constexpr std::array<Word, site_count> sites = {{
     {"normaliser", "1 / row sum"},
     {"stored_output", "an output in the caller's memory, after the last check"},
     {"skipped_block", "a whole block of keys is left out"},
-    {"recomputed_output", "an accumulator of an output in the run that repairs a fault of `value`"},
+    {"recomputed_output", "an accumulator of an output in the second run, which a NaN in the first one forces"},
 }};
 
 constexpr std::array<Word, fault_model_count> models = {{

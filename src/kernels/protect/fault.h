@@ -33,7 +33,7 @@ enum class Site {
     normaliser,         ///< 1 / row sum
     stored_output,      ///< the output in the caller's memory, after the last check (of the type of the output)
     skipped_block,      ///< a whole block of keys is left out; no number
-    recomputed_output,  ///< accumulator of an output in the second run, after a value fault forced one
+    recomputed_output,  ///< accumulator of an output in the second run, which a NaN in the first one forces
 };
 inline constexpr int site_count = 18;
 

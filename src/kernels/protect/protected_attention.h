@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention that checks itself while it runs, and repairs what it finds.
 #pragma once
+#include <cstdint>
+#include <vector>
+
 #include "kernels/attention/attention.h"
 #include "kernels/protect/fault.h"
 #include "kernels/protect/protection.h"
@@ -19,6 +22,11 @@ namespace plumb::kernels::protect {
 /// Errors: as fused(); Error{unsupported} for precision high and medium, whose kernel carries no checks.
 Report protected_attention(const attention::Problem& problem, const Protection& protection, void* out,
                            const attention::Strides& out_strides, float* lse_BHN = nullptr, float* row_sums_BHN = nullptr);
+
+/// Rows of an output, counted as B x H x N, whose stored numbers no longer give the sum that was handed on with them, bit by bit. NaN rows
+/// match where the sum is NaN too.
+std::vector<std::int64_t> changed_rows(const attention::Shape& shape, base::Dtype dtype, const void* out,
+                                       const attention::Strides& out_strides, const float* row_sums_BHN);
 
 /// The same with one fault in it, from code of its own: protected_attention() contains nothing of it. protection.level none injects and
 /// checks nothing. Slower.

@@ -77,7 +77,8 @@ struct Evidence {
 std::string describe(const Evidence& evidence);
 
 struct Report {
-    std::int64_t row_checks = 0;  ///< residuals compared with a threshold
+    std::int64_t row_checks = 0;      ///< residuals compared with a threshold
+    std::int64_t unchecked_rows = 0;  ///< rows whose operands are not finite: no check can hold
     std::int64_t alarms = 0;
     std::int64_t corrected = 0;
     std::int64_t false_alarms = 0;
