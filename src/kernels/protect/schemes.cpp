@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "kernels/protect/fused_schemes.h"
 #include "kernels/protect/notebook.h"
 #include "kernels/protect/unfused_designs.h"
 
@@ -16,6 +17,12 @@ constexpr std::array unfused_sites = {Site::query,       Site::key,         Site
                                       Site::value_sum,   Site::score,       Site::score_stored,  Site::maximum,
                                       Site::exponential, Site::probability, Site::row_sum,       Site::output_sum,
                                       Site::output,      Site::normaliser,  Site::stored_output, Site::skipped_block};
+
+constexpr auto fused_sites = [] {
+    std::array<Site, site_count> all{};
+    for (int i = 0; i < site_count; ++i) all[static_cast<std::size_t>(i)] = static_cast<Site>(i);
+    return all;
+}();
 
 template <const Design& design>
 Report run_design(const attention::Problem& problem, const Protection& protection, std::span<std::byte> out_BNHE) {
@@ -38,6 +45,23 @@ constexpr Scheme unfused_scheme(std::string_view name, std::string_view summary,
             .reason = why_not_unfused,
             .run = run_design<design>,
             .inject = inject_design<design>};
+}
+
+constexpr Scheme fused_scheme(std::string_view name, std::string_view summary, Level level) {
+    return {.name = name,
+            .summary = summary,
+            .baseline = "fused",
+            .level = level,
+            .sites = fused_sites,
+            .reason = why_not_fused,
+            .run = run_fused,
+            .inject = inject_fused};
+}
+
+constexpr Scheme handed_on(Scheme scheme) {
+    scheme.run = run_handed_on;
+    scheme.inject = inject_handed_on;
+    return scheme;
 }
 
 template <Cell cell>
@@ -70,6 +94,10 @@ constexpr std::array table = {
     notebook_scheme<Cell::dmr_with_check>("notebook_dmr", "the notebook's cell: softmax of a softmax, compared by sums"),
     notebook_scheme<Cell::abft_gemm_1>("notebook_abft", "the notebook's cell: sums of all scores compared by equality"),
     notebook_scheme<Cell::all_techniques>("notebook_all", "the notebook's cell: all techniques, nothing compared"),
+    fused_scheme("fused", "the fused kernel, which stores no scores: the baseline of those with checks inside", Level::none),
+    fused_scheme("fused_detect", "checks inside the fused kernel; reports what it finds", Level::detect),
+    fused_scheme("fused_correct", "the same; computes again what a check doubts", Level::correct),
+    handed_on(fused_scheme("fused_handoff", "the same; a reader compares each row's sum with the one that was handed on", Level::correct)),
 };
 
 }  // namespace
