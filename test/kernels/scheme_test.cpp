@@ -99,6 +99,21 @@ TEST(Schemes, EveryOneButTheNotebooksMeetsTheAccuracyRuleAndIsQuiet) {
     }
 }
 
+TEST(Schemes, EveryChoiceOfChecksIsQuietAlsoWhereKeysAreSplit) {
+    const Inputs inputs = inputs_of({1, 1, 40, 2100, 32, 32}, base::Dtype::fp32, "uniform");
+    const Problem problem = inputs.problem();
+    for (int choice = 0; choice < 64; ++choice) {
+        Checks checks;
+        checks.scores = (choice & 1) != 0;
+        checks.maxima = (choice & 2) != 0;
+        checks.outputs = (choice & 4) != 0;
+        checks.second_weights = (choice & 8) != 0;
+        checks.exponentials = static_cast<ExponentialCheck>(choice / 16);
+        const Ran ran = run(scheme("fused_detect"), problem, {.level = Level::detect, .checks = checks});
+        EXPECT_EQ(ran.report.alarms, 0) << choice;
+    }
+}
+
 TEST(Schemes, ProtectionChangesNoBitWhereNoFaultStrikes) {
     const Inputs inputs = inputs_of({2, 2, 100, 300, 64, 64}, base::Dtype::fp32, "normal");
     const Problem problem = inputs.problem();
