@@ -282,6 +282,27 @@ TEST(FaultCampaign, WithoutProtectionNothingIsCoveredAndWithItEveryHarmfulScoreI
     EXPECT_LT(guarded.record().metric("coverage")->low, 1);
 }
 
+TEST(FaultCampaign, ChecksInsideTheKernelSeeWhatChecksBetweenStepsCannot) {
+    for (const char* site : {"score_stored", "query"}) {
+        FaultStudy between(campaign("decoupled", site, 96));
+        between.run();
+        FaultStudy inside(campaign("fused_correct", site, 96));
+        inside.run();
+        ASSERT_GT(value(inside.record(), "harmful"), 10) << site;
+        EXPECT_EQ(value(between.record(), "coverage"), 0) << site;
+        EXPECT_EQ(value(inside.record(), "coverage"), 1) << site;
+    }
+}
+
+TEST(FaultCampaign, AnOutputThatChangesAfterTheLastCheckIsTheReadersToFind) {
+    FaultStudy alone(campaign("fused_correct", "stored_output", 64));
+    alone.run();
+    EXPECT_EQ(value(alone.record(), "coverage"), 0);
+    FaultStudy read(campaign("fused_handoff", "stored_output", 64));
+    read.run();
+    EXPECT_EQ(value(read.record(), "coverage"), 1);
+}
+
 TEST(FaultCampaign, IsTheSameOnAnyNumberOfThreads) {
     lab::Settings changed = campaign("decoupled", "all", 160);
     changed.push_back({"model", std::string("all")});
