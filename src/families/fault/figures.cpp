@@ -14,8 +14,8 @@ lab::Figure against_length(const std::string& name, const std::string& title, co
     figure.mark = lab::Mark::lines;
     figure.x = "length";
     figure.y = y;
-    figure.colour = "scheme";
-    figure.facet_column = "head_dim";
+    figure.colour = "head_dim";
+    figure.facet_row = "scheme";
     figure.x_scale = lab::Scale::log2;
     figure.x_title = "sequence length N = M";
     return figure;
@@ -113,7 +113,7 @@ lab::Figure split() {
              "Time without checks by the time with them, checks added one after the other, left to right; paired, with 95 % "
              "intervals. The step from one to the next is what a check costs.",
              "checks", "time", "weights");
-    figure.mark = lab::Mark::points;
+    figure.mark = lab::Mark::lines;
     figure.relative = lab::Relative{"checks", "none"};
     figure.facet_column = "head_dim";
     figure.facet_row = "dtype";
