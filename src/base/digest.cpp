@@ -71,6 +71,10 @@ class Sha256 {
 
 }  // namespace
 
+std::uint64_t xxh3_64(std::string_view bytes) {
+    return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 std::string xxh3_hex(std::string_view bytes) {
     return hex(XXH3_128bits(bytes.data(), bytes.size()));
 }

@@ -119,10 +119,7 @@ inline void encode_values(base::Dtype dtype, const void* source, const attention
         finite = finite && std::isfinite(magnitude);
     }
     sums.values_finite = finite;
-    // Small beside the values, so that its rounding does not hide theirs; large enough that a row sum wrong by 2^-10 shows 2^5 times over.
-    sums.beta = bound > 0 ? bound / 256 : 1.0F;
-    sums.value_bound = bound + sums.beta;
-    for (std::int64_t j = 0; j < keys; ++j) sums.value_sums_M[j] += sums.beta;
+    sums.value_bound = bound;
 }
 
 inline std::int64_t packed_value(std::int64_t rows, std::int64_t columns, std::int64_t row, std::int64_t column) {

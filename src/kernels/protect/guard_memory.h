@@ -2,8 +2,8 @@
 // Memory of the guard: checksums of a key head, what rows carry along, one thread's working memory.
 #pragma once
 #include <algorithm>
-#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -21,19 +21,17 @@ class CutMemory {
 
     CutMemory() = default;
     explicit CutMemory(std::initializer_list<Part> parts) {
-        for (const auto& [pointer, size] : parts) floats_ += attention::round_up(size, attention::cache_line_floats);
-        memory_ = attention::make_buffer(floats_);
+        std::int64_t floats = 0;
+        for (const auto& [pointer, size] : parts) floats += attention::round_up(size, attention::cache_line_floats);
+        memory_ = attention::make_buffer(floats);
         float* next = memory_.get();
         for (const auto& [pointer, size] : parts)
             *pointer = std::exchange(next, next + attention::round_up(size, attention::cache_line_floats));
-        std::fill(memory_.get(), memory_.get() + floats_, 0.0F);
+        std::fill(memory_.get(), memory_.get() + floats, 0.0F);
     }
-    const float* begin() const { return memory_.get(); }
-    std::int64_t floats() const { return floats_; }
 
   private:
     attention::Buffer memory_;
-    std::int64_t floats_ = 0;
 };
 
 /// The checksums of one key head, with the memory they are in.
@@ -46,16 +44,19 @@ class OwnedSums {
                    {&sums.signed_sums_M, shape.keys}}) {}
     HeadSums sums;
 
-    /// Bit by bit.
-    bool same(const OwnedSums& other) const {
-        return std::equal(memory_.begin(), memory_.begin() + memory_.floats(), other.memory_.begin(), same_bits) &&
-               same_bits(sums.beta, other.sums.beta) && same_bits(sums.value_bound, other.sums.value_bound);
-    }
-
   private:
-    static bool same_bits(float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); }
     CutMemory memory_;
 };
+
+/// Bit by bit.
+inline bool same_sums(const HeadSums& a, const HeadSums& b, const attention::Shape& shape, std::int64_t block_keys) {
+    const auto same = [](const float* first, const float* second, std::int64_t count) {
+        return std::memcmp(first, second, static_cast<std::size_t>(count) * sizeof(float)) == 0;
+    };
+    return same(a.key_sums_BD, b.key_sums_BD, attention::divide_up(shape.keys, block_keys) * shape.head_dim) &&
+           same(a.key_magnitudes_D, b.key_magnitudes_D, shape.head_dim) && same(a.value_sums_M, b.value_sums_M, shape.keys) &&
+           same(a.signed_sums_M, b.signed_sums_M, shape.keys) && same(&a.beta, &b.beta, 1) && same(&a.value_bound, &b.value_bound, 1);
+}
 
 /// What the rows of a tile carry along, with the memory it is in.
 class OwnedGuardState {

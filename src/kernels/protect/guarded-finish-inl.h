@@ -24,9 +24,12 @@ inline void merge(const attention::Tile& tile, const attention::RowState& more, 
                   const attention::RowState& state, const Guard& guard) {
     for (std::int64_t t = 0; t < tile.row_count; ++t) {
         check_maximum(more.maximum_T[t], guard_more.maximum_copy_T[t], t, guard);
-        const float copy = std::max(guard.state.maximum_copy_T[t], guard_more.maximum_copy_T[t]);
-        const float shrink = std::exp2(guard.state.maximum_copy_T[t] - copy);
-        const float shrink_more = std::exp2(guard_more.maximum_copy_T[t] - copy);
+        // Without the check nobody kept the copies.
+        const float mine = guard.checks.maxima ? guard.state.maximum_copy_T[t] : state.maximum_T[t];
+        const float theirs = guard.checks.maxima ? guard_more.maximum_copy_T[t] : more.maximum_T[t];
+        const float copy = std::max(mine, theirs);
+        const float shrink = std::exp2(mine - copy);
+        const float shrink_more = std::exp2(theirs - copy);
         const auto join = [&](float* sum, const float* sum_more) { sum[t] = shrink * sum[t] + shrink_more * sum_more[t]; };
         join(guard.state.output_sum_T, guard_more.output_sum_T);
         join(guard.state.signed_sum_T, guard_more.signed_sum_T);

@@ -40,6 +40,14 @@ struct HeadSums {
     bool values_finite = true;          ///< else no check of outputs can
 };
 
+/// The last step of the checksums of values, once all of them and the largest magnitude are known.
+inline void add_beta(HeadSums& sums, std::int64_t keys) {
+    // Small beside the values, so that its rounding does not hide theirs; large enough that a row sum wrong by 2^-10 shows 2^5 times over.
+    sums.beta = sums.value_bound > 0 ? sums.value_bound / 256 : 1.0F;
+    sums.value_bound += sums.beta;
+    for (std::int64_t j = 0; j < keys; ++j) sums.value_sums_M[j] += sums.beta;
+}
+
 /// + or -, as random as a hash can make it.
 constexpr float column_sign(std::int64_t column) {
     return ((static_cast<std::uint64_t>(column) + 1) * 0x9E3779B97F4A7C15U >> 62) % 2 == 0 ? 1.0F : -1.0F;
@@ -115,6 +123,7 @@ struct GuardedKernel {
     /// Sums of `keys` rows of `columns` numbers from the caller's memory (all, or those of `index`), as in TileKernel::pack_keys.
     void (*encode_keys)(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,
                         std::int64_t keys, std::int64_t columns, std::int64_t block_keys, const GuardScratch& scratch, HeadSums& sums);
+    /// Sums without beta, and the largest magnitude as value_bound.
     void (*encode_values)(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,
                           std::int64_t keys, std::int64_t columns, const GuardScratch& scratch, HeadSums& sums);
     void (*accumulate)(const attention::Tile& tile, const attention::TileScratch& scratch, const attention::RowState& state,

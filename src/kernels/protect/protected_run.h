@@ -44,13 +44,15 @@ class ProtectedRun {
   public:
     static constexpr int most_runs = 6;
 
+    /// `kept_sums`: checksums of every key head that were made when keys and values were stored; null: they are made here.
     ProtectedRun(const attention::Problem& problem, const Protection& protection, const attention::Outputs& outputs, float* row_sums_BHN,
-                 const Injection& injection)
+                 const Injection& injection, const HeadSums* kept_sums = nullptr)
         : problem_(problem),
           protection_(protection),
           outputs_(outputs),
           row_sums_BHN_(row_sums_BHN),
           injection_(injection),
+          kept_sums_(kept_sums),
           kernel_(attention::tile_kernel(current_isa())),
           guarded_(injection.kernel(current_isa())),
           keys_(problem),
@@ -130,6 +132,10 @@ class ProtectedRun {
         const attention::Shape& s = problem_.shape;
         GuardedHead head{attention::prepare_head(problem_, plan_, kernel_, key_head, slot, keys_, packed), &sums.sums};
         if (s.keys == 0) return head;
+        if (kept_sums_ != nullptr && first) {
+            head.sums = kept_sums_ + key_head;
+            return head;
+        }
         injection_.corrupt_in_place(key_head, head.prepared, first);
         const std::int64_t b = key_head / s.kv_heads();
         const std::int64_t g = key_head % s.kv_heads();
@@ -142,6 +148,7 @@ class ProtectedRun {
         guarded_.encode_keys(problem_.dtype, k, problem_.k_strides, index, head.prepared.keys, s.head_dim, kernel_.block_keys, scratch,
                              sums.sums);
         guarded_.encode_values(problem_.dtype, v, problem_.v_strides, index, head.prepared.keys, s.value_dim, scratch, sums.sums);
+        add_beta(sums.sums, head.prepared.keys);
         if (first) injection_.corrupt_copies(key_head, head.prepared, sums.sums);
         return head;
     }
@@ -338,7 +345,7 @@ class ProtectedRun {
             fresh_copies = one_head();
             fresh = prepare(task.key_head, 0, fresh_copies, *fresh_sums, guards_[task.thread].scratch, false);
             head = &fresh;
-            if (!in_place_intact(task.slot, *fresh_sums)) return Outcome::unresolved;
+            if (!source_intact(task, fresh_sums->sums)) return Outcome::unresolved;
         }
         const ThresholdFactors certain = thresholds(ThresholdKind::provable, problem_.shape, plan_, kernel_.block_keys);
         // How much further the provable threshold is, at least: both grow with the same numbers of the row.
@@ -357,11 +364,11 @@ class ProtectedRun {
         return packed;
     }
 
-    /// Keys and values that are read where the caller keeps them have no other source: when they no longer give the sums that they gave,
-    /// they (or the sums; nobody can tell) have changed.
-    bool in_place_intact(std::int64_t slot, const OwnedSums& fresh) const {
-        if (plan_.pack_keys && plan_.pack_values) return true;
-        return fresh.same(sums_[slot]);
+    /// Keys and values that are read where the caller keeps them, or were stored with their checksums, have no other source: when they no
+    /// longer give the sums that they gave, they (or the sums; nobody can tell) have changed.
+    bool source_intact(const Task& task, const HeadSums& fresh) const {
+        if (kept_sums_ == nullptr && plan_.pack_keys && plan_.pack_values) return true;
+        return same_sums(fresh, *heads_[task.slot].sums, problem_.shape, kernel_.block_keys);
     }
 
     Report report() {
@@ -390,6 +397,7 @@ class ProtectedRun {
     const attention::Outputs outputs_;
     float* row_sums_BHN_;
     const Injection& injection_;
+    const HeadSums* kept_sums_;
     const attention::TileKernel& kernel_;
     const GuardedKernel& guarded_;
     const attention::KeyLists keys_;

@@ -49,7 +49,7 @@ struct Protection {
 };
 
 /// Which check raised an alarm.
-enum class Alarm { scores, maxima, exponentials, outputs, key_count, operands, handoff };
+enum class Alarm { scores, maxima, exponentials, outputs, key_count, operands, gradients };
 std::string_view name(Alarm alarm);
 
 enum class Outcome {

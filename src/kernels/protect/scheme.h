@@ -19,9 +19,9 @@ struct Scheme {
     std::string_view name;
     std::string_view summary;
     std::string_view baseline;  ///< the scheme that does the same work without protection; its own name: it is one
-    bool detects = false;
-    bool corrects = false;
-    std::span<const Site> sites;  ///< that inject() knows
+    Level level = Level::none;  ///< what it does unless it is told otherwise, and the most that it can do
+    bool modelled = false;      ///< somebody else's design with its thresholds: that it alarms without a fault is a finding, not a mistake
+    std::span<const Site> sites = {};  ///< that inject() knows; empty: inject is null
     /// Why the scheme cannot do the problem; empty: it can.
     std::string (*reason)(const attention::Problem& problem) = nullptr;
     /// Writes B x N x H x E numbers of problem.dtype, contiguous. No code for injection in it.
