@@ -49,14 +49,13 @@ lab::Figure against_order(const std::string& name, const std::string& title, con
     lab::Figure figure;
     figure.name = name;
     figure.title = title;
-    figure.caption = "Interpolated Kneser-Ney trained on train, one discount an order; exp of the mean of -ln p over all predicted ids.";
-    figure.mark = lab::Mark::lines;
+    figure.caption = "Interpolated Kneser-Ney, one discount an order; exp of the mean of -ln p over all predicted ids.";
+    figure.mark = lab::Mark::bars;
     figure.x = "order";
     figure.x_title = "order";
     figure.y = y;
     figure.y_title = y_title;
     figure.colour = "train";
-    figure.y_scale = lab::Scale::log10;
     figure.where = {{"model", std::string("ngram")}};
     return figure;
 }
