@@ -291,6 +291,12 @@ TEST_F(LanguageTrial, TheDigestsNameEveryFileThatCounts) {
 
 TEST_F(LanguageTrial, RefusesSettingsThatDoNotGoTogether) {
     EXPECT_THROW(read_request(settings({{"break", std::string("lines")}, {"off_by_one", true}}), 5), base::Error);
+    const std::string single_words = (folder.path() / "single").string();
+    base::write_file(single_words, "sea\nsea\n");
+    EXPECT_NO_THROW(read_request(settings({{"validation", single_words}}), 5));
+    EXPECT_THROW(read_request(settings({{"validation", single_words}, {"break", std::string("lines")}}), 5), base::Error);
+    NgramTrial trial(read_request(settings({{"order", std::int64_t{1}}, {"ids", train + "/below a file"}}), 5));
+    EXPECT_THROW(trial.verify(), base::Error);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/error.h"
 #include "families/language/corpus_checks.h"
 #include "families/language/model_checks.h"
 #include "families/language/scanned_kneser_ney.h"
@@ -103,7 +104,12 @@ lab::Check NgramTrial::check_formula() const {
 }
 
 void NgramTrial::write_all_ids() const {
-    std::filesystem::create_directories(request_.ids);
+    std::error_code problem;
+    std::filesystem::create_directories(request_.ids, problem);
+    if (problem) {
+        throw base::Error(base::ErrorKind::failed, "cannot make the folder " + request_.ids.string() + ": " + problem.message(),
+                          "name another one in ids");
+    }
     write_ids(request_.ids / "wiki.train.npz", *request_.train);
     for (const Split& split : request_.held_out) write_ids(request_.ids / ("wiki." + split.name + ".npz"), *split.corpus);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/language/request.h"
 
+#include "base/error.h"
+
 namespace plumb::families::language {
 
 namespace {
@@ -27,8 +29,13 @@ Request read_request(const lab::Settings& settings, std::uint64_t seed) {
                       setting<bool>(settings, "off_by_one")};
     cut({}, request.chunks);  // throws where the form contradicts itself, before anything is read
     request.train = load_corpus(setting<std::string>(settings, "train"));
-    for (const std::string& name : held_out_names(settings))
+    for (const std::string& name : held_out_names(settings)) {
         request.held_out.push_back({name, load_corpus(setting<std::string>(settings, name))});
+        if (cut(request.held_out.back().corpus->line_sizes, request.chunks).empty()) {
+            throw base::Error(base::ErrorKind::unsupported, name + " has no id to predict when it is cut like this",
+                              "choose break=stream, or a longer text");
+        }
+    }
     request.batch = setting<std::int64_t>(settings, "batch");
     request.order = static_cast<int>(setting<std::int64_t>(settings, "order"));
     request.threads = static_cast<int>(setting<std::int64_t>(settings, "threads"));

@@ -24,12 +24,12 @@ Followers followers(std::span<const Id> train, std::span<const Id> context, Id n
         pairs.emplace_back(train[at + context.size()], highest ? Id{0} : train[at - 1]);
     }
     std::ranges::sort(pairs);
-    if (!highest) pairs.erase(std::ranges::unique(pairs).begin(), pairs.end());
+    if (!highest) pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
     const auto same_follower = [](const auto& a, const auto& b) { return a.first == b.first; };
     Followers result;
     result.total = static_cast<double>(pairs.size());
     result.of_next = static_cast<double>(std::ranges::count(pairs, next, &std::pair<Id, Id>::first));
-    result.distinct = static_cast<double>(std::ranges::unique(pairs, same_follower).begin() - pairs.begin());
+    result.distinct = static_cast<double>(std::unique(pairs.begin(), pairs.end(), same_follower) - pairs.begin());
     return result;
 }
 

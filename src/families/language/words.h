@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text to words, as BERT's basic tokenizer makes them (Devlin et al. 2018; bert/tokenization.py describes it), which GPT-1's tokenizer
 // falls back to: control and private characters dropped, every Unicode space a blank, each CJK ideograph and each punctuation mark a word
-// of its own, lower case, canonically decomposed, combining marks dropped. "Café, N° 1" becomes "cafe" "," "n" "°" "1" with U+0301 gone.
+// of its own, lower case, canonically decomposed, combining marks dropped. "Café, No. 1" becomes "cafe" "," "no" "." "1".
 // Character classes are those of utf8proc's Unicode version; a character that it does not know yet is dropped.
 #pragma once
 #include <cstddef>
