@@ -35,6 +35,7 @@ TEST(Words, ASigmaIsFinalAtTheEndOfAWordOnly) {
     EXPECT_EQ(split("ΟΔΟΣ"), "οδος");
     EXPECT_EQ(split("ΣΑΣ."), "σας .");
     EXPECT_EQ(split("Σ ΑΣΑ"), "σ ασα");
+    EXPECT_EQ(split("ⅫΣ 1Σ"), "ⅻς 1σ") << "a Roman numeral has case, a digit has none";
 }
 
 TEST(Words, ControlAndPrivateCharactersVanish) {

@@ -82,7 +82,10 @@ std::u32string cleaned(std::string_view text) {
 
 bool is_cased(char32_t c) {
     const utf8proc_category_t of = category(c);
-    return of == UTF8PROC_CATEGORY_LU || of == UTF8PROC_CATEGORY_LL || of == UTF8PROC_CATEGORY_LT;
+    // Roman numerals and letters in circles are no letters by category.
+    const auto point = static_cast<utf8proc_int32_t>(c);
+    return utf8proc_isupper(point) != 0 || utf8proc_islower(point) != 0 || of == UTF8PROC_CATEGORY_LU || of == UTF8PROC_CATEGORY_LL ||
+           of == UTF8PROC_CATEGORY_LT;
 }
 
 bool is_case_ignorable(char32_t c) {
@@ -94,7 +97,7 @@ bool is_case_ignorable(char32_t c) {
         case UTF8PROC_CATEGORY_SK:
             return true;
         default:
-            return c == '\'' || c == '.' || c == ':' || c == 0xB7 || c == 0x2018 || c == 0x2019;
+            return c == '\'' || c == '.' || c == ':' || c == 0xB7 || c == 0x387 || c == 0x2018 || c == 0x2019;
     }
 }
 
