@@ -7,7 +7,7 @@
 namespace plumb::families::language {
 
 /// Every line without <unk>, decoded and tokenized again, gives its ids; where the source is text, decoding also gives the words that
-/// splitting gives, of all lines without <unk>. Mistrusted where every line has an <unk>.
+/// splitting gives, of all lines without <unk>. Mistrusted where every line has an <unk>, and where ids that came as ids do not come back.
 lab::Check check_round_trip(const Corpus& corpus, Tokenizer& tokenizer);
 
 /// Of ids with a companion text: the lines of the text that have no "<unk>" give the ids of the same lines. Nothing to compare where the
