@@ -3,6 +3,7 @@
 
 #include "families/attention/family.h"
 #include "families/compression/family.h"
+#include "families/cotrain/family.h"
 
 namespace plumb::families {
 
@@ -10,6 +11,7 @@ lab::Families all() {
     return {
         attention::make_family(),
         compression::make_family(),
+        cotrain::make_family(),
     };
 }
 
