@@ -146,7 +146,7 @@ TEST_F(CotrainFeatures, ViewsThatAreNotAlignedAreRefused) {
     const LabelledView first = load_view(write("a.csv", "0,label\n1,a\n2,b\n")), second = load_view(write("b.csv", "0,label\n1,a\n2,a\n"));
     EXPECT_THROW(join_views(first, second, "all", {}), base::Error);
     EXPECT_THROW(join_views(first, load_view(write("c.csv", "0,label\n1,a\n")), "all", {}), base::Error);
-    EXPECT_THROW(join_views(first, first, "a,z", {}), base::Error);
+    EXPECT_THROW(join_views(first, first, "a:z", {}), base::Error);
 }
 
 TEST_F(CotrainFeatures, StandardisedColumnsLookAtVisibleRowsOnly) {

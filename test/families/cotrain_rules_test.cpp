@@ -79,13 +79,15 @@ TEST(CotrainCollision, ListsMayDifferInLength) {
 }
 
 TEST(CotrainCollision, GoldenCasesInBothForms) {
-    const std::filesystem::path file = std::filesystem::path(PLUMB_SOURCE_DIR) / ".." / "shared" / "data" / "cotraining" / "golden" / "collision_cases.json";
+    const std::filesystem::path file =
+        std::filesystem::path(PLUMB_SOURCE_DIR) / ".." / "shared" / "data" / "cotraining" / "golden" / "collision_cases.json";
     if (!std::filesystem::exists(file)) GTEST_SKIP() << "no ../shared/data/cotraining/golden/collision_cases.json beside this checkout";
     const nlohmann::json cases = nlohmann::json::parse(base::read_file(file));
     ASSERT_FALSE(cases.empty());
     const auto list = [](const nlohmann::json& from, const char* name) { return from.at(name).get<std::vector<std::int32_t>>(); };
     for (const nlohmann::json& each : cases) {
-        const std::vector<Pick> picks0 = picks(list(each, "idx0"), list(each, "lbl0")), picks1 = picks(list(each, "idx1"), list(each, "lbl1"));
+        const std::vector<Pick> picks0 = picks(list(each, "idx0"), list(each, "lbl0")),
+                                picks1 = picks(list(each, "idx1"), list(each, "lbl1"));
         const auto expect = [&](const Uncollided& made, const nlohmann::json& expected) {
             EXPECT_EQ(samples_of(made.picks0), list(expected, "idx0"));
             EXPECT_EQ(labels_of(made.picks0), list(expected, "lbl0"));
@@ -97,7 +99,8 @@ TEST(CotrainCollision, GoldenCasesInBothForms) {
         expect(notebook, each.at("unrepaired"));
         std::vector<std::vector<std::int32_t>> collisions;
         std::vector<std::int32_t> disputed;
-        for (const Collision& collision : repaired.collisions) collisions.push_back({collision.sample, collision.pick0.label, collision.pick1.label});
+        for (const Collision& collision : repaired.collisions)
+            collisions.push_back({collision.sample, collision.pick0.label, collision.pick1.label});
         for (const Collision& collision : notebook.collisions) disputed.push_back(collision.sample);
         EXPECT_EQ(collisions, each.at("expected").at("collisions").get<std::vector<std::vector<std::int32_t>>>());
         EXPECT_EQ(disputed, list(each.at("unrepaired"), "idx_colls"));
@@ -130,11 +133,17 @@ TEST(CotrainSelection, FloorAndEligibilityHoldForEveryRule) {
     }
 }
 
+TEST(CotrainSelection, PoolTakesTheLikeliestOfAClassEvenWhereAnotherIsLikelier) {
+    const std::vector<Pick> made = select(opinion(), {Selection::pool, 0, {1, 0, 2}, 0}, std::vector<bool>(6, true));
+    EXPECT_THAT(samples_of(made), ElementsAre(10, 14, 12));
+    EXPECT_THAT(labels_of(made), ElementsAre(0, 2, 2));
+}
+
 TEST(CotrainSelection, LogOddsTellApartWhatRoundsToOne) {
     Matrix scores(2, 2);
     scores << 200, 0, /**/ 300, 0;
     const Opinion made = make_opinion({0, 1}, scores, false);
-    EXPECT_EQ(made.probability[0], made.probability[1]);
+    EXPECT_EQ(made.confidence(0, 0), made.confidence(1, 0));
     EXPECT_THAT(samples_of(select(made, {Selection::topk, 1, {}, 0}, {true, true})), ElementsAre(1));
 }
 

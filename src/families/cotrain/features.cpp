@@ -249,14 +249,14 @@ TwoViews join_views(LabelledView first, LabelledView second, const std::string& 
     }
     TwoViews made;
     const std::vector<std::string> all = class_names(first.labels);
-    made.classes = classes == "all" ? all : base::split(classes, ',');
+    made.classes = classes == "all" ? all : base::split(classes, ':');
     for (const std::string& name : made.classes) {
         if (std::ranges::find(all, name) == all.end())
             throw base::Error(base::ErrorKind::usage, "no sample of " + first.features.name + " has the label '" + name + "'",
                               base::suggest(name, all));
     }
     if (made.classes.size() < 2)
-        throw base::Error(base::ErrorKind::usage, "fewer than two classes", "classes: all, or two and more of " + base::join(all, ","));
+        throw base::Error(base::ErrorKind::usage, "fewer than two classes", "classes: all, or two and more of " + base::join(all, ":"));
     std::vector<Sample> kept;
     std::map<std::string, std::int32_t> group_numbers;
     for (std::size_t row = 0; row < first.labels.size(); ++row) {

@@ -65,7 +65,8 @@ struct TwoViews {
     std::int64_t samples() const { return static_cast<std::int64_t>(truth.size()); }
 };
 
-/// Keeps the samples of `classes` ("all", or words with commas). Throws usage where the views are not aligned or a class is not there.
+/// Keeps the samples of `classes` ("all", or words with colons between). Throws usage where the views are not aligned or a class is not
+/// there.
 TwoViews join_views(LabelledView first, LabelledView second, const std::string& classes, const std::vector<std::string>& groups);
 
 }  // namespace plumb::families::cotrain

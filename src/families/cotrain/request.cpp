@@ -31,16 +31,16 @@ std::int64_t whole(const lab::Settings& settings, std::string_view name) {
     throw base::Error(base::ErrorKind::unsupported, message, hint);
 }
 
-/// "5" for every class, or a number for each: "9,3".
+/// "5" for every class, or a number for each: "9:3".
 std::vector<std::int64_t> counts_by_class(const std::string& name, const std::string& text, const std::vector<std::string>& classes) {
     std::vector<std::int64_t> counts;
-    for (const std::string& part : base::split(text, ',')) {
+    for (const std::string& part : base::split(text, ':')) {
         const std::string_view digits = base::trim(part);
         std::int64_t count = -1;
         const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
         if (problem != std::errc() || end != digits.data() + digits.size() || count < 0)
             throw base::Error(base::ErrorKind::usage, name + "=" + text + ": '" + part + "' is no count",
-                              "one number for all classes, or one for each, as 9,3");
+                              "one number for all classes, or one for each, as 9:3");
         counts.push_back(count);
     }
     if (counts.size() == 1) counts.assign(classes.size(), counts.front());
@@ -48,7 +48,7 @@ std::vector<std::int64_t> counts_by_class(const std::string& name, const std::st
         throw base::Error(
             base::ErrorKind::usage,
             name + "=" + text + " names " + std::to_string(counts.size()) + " classes, the data has " + std::to_string(classes.size()),
-            "in this order: " + base::join(classes, ","));
+            "in this order: " + base::join(classes, ":"));
     }
     return counts;
 }

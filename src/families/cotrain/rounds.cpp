@@ -215,8 +215,9 @@ void SplitRun::give(int to, const std::vector<Pick>& picks) {
 
 void SplitRun::write_down(int view, const std::vector<Pick>& picks, const Opinion& own, const Opinion& other, const char* fate) {
     for (const Pick& pick : picks) {
-        state_.ledger.push_back({state_.round + 1, view, pick.sample, pick.label, own.probability[pick.at], own.margin[pick.at],
-                                 other.label[pick.at], other.probability[pick.at], fate, 0});
+        state_.ledger.push_back({state_.round + 1, view, pick.sample, pick.label, own.confidence(pick.at, pick.label),
+                                 own.margin(pick.at, pick.label), other.label[pick.at], other.confidence(pick.at, other.label[pick.at]),
+                                 fate, 0});
     }
 }
 

@@ -17,43 +17,61 @@ Selection selection_named(const std::string& name) {
     return static_cast<Selection>(std::ranges::find(names, name) - names.begin());
 }
 
+float Opinion::margin(std::int64_t at, std::int32_t of) const {
+    double next = 0;
+    for (Eigen::Index c = 0; c < probability.cols(); ++c) next = c == of ? next : std::max(next, probability(at, c));
+    return static_cast<float>(probability(at, of) - next);
+}
+
 Opinion make_opinion(std::vector<Sample> samples, const Matrix& scores, bool raw) {
     Opinion made;
     made.samples = std::move(samples);
-    const Matrix probability = softmax(scores, 1), odds = log_odds(scores);
     made.label = most_likely(scores);
-    for (Eigen::Index row = 0; row < scores.rows(); ++row) {
-        const std::int32_t label = made.label[row];
-        double next = 0;
-        for (Eigen::Index c = 0; c < scores.cols(); ++c) next = c == label ? next : std::max(next, probability(row, c));
-        made.probability.push_back(static_cast<float>(probability(row, label)));
-        made.margin.push_back(static_cast<float>(probability(row, label) - next));
-        made.rank.push_back(static_cast<float>(raw ? scores(row, label) : odds(row, label)));
-    }
+    made.probability = softmax(scores, 1);
+    made.rank = (raw ? scores : log_odds(scores)).cast<float>().cast<double>();
     return made;
 }
 
-std::vector<Pick> select(const Opinion& opinion, const SelectionRequest& request, const std::vector<bool>& eligible) {
+namespace {
+
+/// Of those with `wanted(at)`, as class `label_of(at)`, by falling rank; ties go to the lower sample.
+template <class Wanted, class LabelOf>
+std::vector<Pick> ranked(const Opinion& opinion, const Wanted& wanted, const LabelOf& label_of) {
     std::vector<Pick> candidates;
     for (std::size_t at = 0; at < opinion.samples.size(); ++at) {
-        if (eligible[at] && opinion.probability[at] >= request.floor)
-            candidates.push_back({static_cast<std::int64_t>(at), opinion.samples[at], opinion.label[at]});
+        if (wanted(at)) candidates.push_back({static_cast<std::int64_t>(at), opinion.samples[at], label_of(at)});
     }
     std::ranges::sort(candidates, [&](const Pick& a, const Pick& b) {
-        const float rank_a = opinion.rank[a.at], rank_b = opinion.rank[b.at];
+        const double rank_a = opinion.rank(a.at, a.label), rank_b = opinion.rank(b.at, b.label);
         return rank_a != rank_b ? rank_a > rank_b : a.sample < b.sample;
     });
-    if (request.rule == Selection::threshold) return candidates;
-    if (request.rule == Selection::topk) {
-        candidates.resize(std::min(candidates.size(), static_cast<std::size_t>(request.count)));
-        return candidates;
+    return candidates;
+}
+
+}  // namespace
+
+std::vector<Pick> select(const Opinion& opinion, const SelectionRequest& request, const std::vector<bool>& eligible) {
+    const auto sure = [&](std::size_t at, std::int32_t label) {
+        return eligible[at] && opinion.confidence(static_cast<std::int64_t>(at), label) >= request.floor;
+    };
+    const auto own = [&](std::size_t at) { return opinion.label[at]; };
+    if (request.rule == Selection::threshold || request.rule == Selection::topk) {
+        std::vector<Pick> picks = ranked(
+            opinion, [&](std::size_t at) { return sure(at, own(at)); }, own);
+        if (request.rule == Selection::topk) picks.resize(std::min(picks.size(), static_cast<std::size_t>(request.count)));
+        return picks;
     }
     std::vector<Pick> picks;
-    for (std::size_t label = 0; label < request.counts.size(); ++label) {
-        std::int64_t left = request.counts[label];
-        for (const Pick& pick : candidates) {
-            if (pick.label == static_cast<std::int32_t>(label) && left-- > 0) picks.push_back(pick);
-        }
+    std::vector<bool> picked(opinion.samples.size());
+    for (std::int32_t label = 0; label < static_cast<std::int32_t>(request.counts.size()); ++label) {
+        // The likeliest of a class in a small pool may well be likelier something else.
+        const bool any = request.rule == Selection::pool;
+        std::vector<Pick> best = ranked(
+            opinion, [&](std::size_t at) { return !picked[at] && (any || own(at) == label) && sure(at, label); },
+            [&](std::size_t) { return label; });
+        best.resize(std::min(best.size(), static_cast<std::size_t>(request.counts[label])));
+        for (const Pick& pick : best) picked[pick.at] = true;
+        picks.insert(picks.end(), best.begin(), best.end());
     }
     return picks;
 }

@@ -14,20 +14,23 @@ enum class Selection {
     topk,       ///< the most confident of all, whatever their class
     quota,      ///< the most confident of every class, as many as the labelled prior gives it
     threshold,  ///< all above a probability
-    pool        ///< Blum and Mitchell: a fixed number of every class from a small random pool that is filled up again
+    pool        ///< Blum and Mitchell: the likeliest of every class, a fixed number, from a small random pool that is filled up again
 };
 std::vector<std::string> selection_names();
 Selection selection_named(const std::string& name);
 
-/// What one view says of a list of samples; entry i of everything belongs to samples[i].
+/// What one view says of a list of samples; row or entry i of everything belongs to samples[i].
 struct Opinion {
     std::vector<Sample> samples;
     std::vector<std::int32_t> label;  ///< most likely class
-    std::vector<float> probability;   ///< of that class
-    std::vector<float> margin;        ///< to the next class
-    std::vector<float> rank;          ///< what is sorted by: log-odds of the label, or the raw output under rule=notebook
+    Matrix probability;               ///< of every class
+    Matrix rank;                      ///< what is sorted by, as fp32: log-odds of every class, or the raw outputs under rule=notebook
+
+    float confidence(std::int64_t at, std::int32_t of) const { return static_cast<float>(probability(at, of)); }
+    /// From the class `of` to the likeliest other.
+    float margin(std::int64_t at, std::int32_t of) const;
 };
-/// `scores` are divided by the temperature already. `raw` ranks by the largest score instead of the log-odds.
+/// `scores` are divided by the temperature already. `raw` ranks by the scores instead of the log-odds.
 Opinion make_opinion(std::vector<Sample> samples, const Matrix& scores, bool raw);
 
 struct Pick {
