@@ -3,6 +3,7 @@
 
 #include "families/attention/family.h"
 #include "families/compression/family.h"
+#include "families/cotrain/family.h"
 #include "families/language/family.h"
 
 namespace plumb::families {
@@ -12,6 +13,7 @@ lab::Families all() {
         attention::make_family(),
         compression::make_family(),
         language::make_family(),
+        cotrain::make_family(),
     };
 }
 
