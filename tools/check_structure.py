@@ -82,7 +82,8 @@ def check_include(root, path, mark, name):
     first = name.split("/")[0]
     if first not in MAY_USE and (mark == "<" or ("/" in name and not first.startswith("."))):
         return None
-    if not (root / "src" / name).is_file() and not (path.parts[0] != "src" and (root / "test" / name).is_file()):
+    homes = {"src", path.parts[0]}
+    if not any((root / home / name).is_file() for home in homes):
         return f'includes "{name}", which is no file under src/ (includes are written from there)'
     return check_edge(path, name)
 

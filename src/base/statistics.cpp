@@ -267,6 +267,15 @@ Interval quick_median_interval(std::span<const double> samples) {
     return ordered(value, *low, *high);
 }
 
+Interval mean_interval(std::span<const double> samples) {
+    if (samples.empty() || has_nan(samples)) return nothing;
+    const double value = mean(samples);
+    if (samples.size() == 1) return {value, value, value};
+    const double freedom = static_cast<double>(samples.size()) - 1;
+    const double half = student_quantile(freedom) * standard_deviation(samples) / std::sqrt(freedom);
+    return {value, value - half, value + half};
+}
+
 Interval paired_ratio(std::span<const double> numerator, std::span<const double> denominator) {
     if (numerator.size() != denominator.size())
         throw Error(ErrorKind::internal, "paired ratio of " + std::to_string(numerator.size()) + " and " +

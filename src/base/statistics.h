@@ -38,6 +38,9 @@ Interval median_interval(std::span<const double> samples);
 /// The same from two order statistics, whose distance in rank follows from the binomial law and the samples' correlation. No resampling:
 /// some microseconds for 1000 samples, for stop rules and live displays.
 Interval quick_median_interval(std::span<const double> samples);
+/// Mean of independent repetitions (seeds, splits; not timings) with Student's 95 % interval. One sample: a point, which says nothing about
+/// spread.
+Interval mean_interval(std::span<const double> samples);
 /// Median of the pair-wise ratios numerator[i] / denominator[i] with a 95 % block-bootstrap interval; the spans have equal length and order
 /// of time. Throws internal when the lengths differ.
 Interval paired_ratio(std::span<const double> numerator, std::span<const double> denominator);

@@ -3,15 +3,15 @@
 
 #include "families/attention/family.h"
 #include "families/compression/family.h"
+#include "families/cotrain/family.h"
 #include "families/fault/family.h"
+#include "families/language/family.h"
 
 namespace plumb::families {
 
 lab::Families all() {
     return {
-        attention::make_family(),
-        compression::make_family(),
-        fault::make_family(),
+        attention::make_family(), compression::make_family(), fault::make_family(), language::make_family(), cotrain::make_family(),
     };
 }
 

@@ -59,6 +59,14 @@ void fill_repro(std::vector<Check>& checks, const std::string& repro) {
     }
 }
 
+/// Throws CheckFailure with all checks where a later one failed.
+void add_later_checks(Record& record, std::vector<Check> later, const char* when) {
+    const bool spoilt = std::any_of(later.begin(), later.end(), [](const Check& check) { return check.status == CheckStatus::failed; });
+    for (Check& check : later) check.name += when;
+    record.checks.insert(record.checks.end(), later.begin(), later.end());
+    if (spoilt) throw CheckFailure(record.checks);
+}
+
 void require_known_kind(const Trial* trial) {
     if (dynamic_cast<const TimedTrial*>(trial) || dynamic_cast<const LongTrial*>(trial)) return;
     throw base::Error(base::ErrorKind::internal, "the family made a trial that is neither timed nor long");
@@ -153,6 +161,7 @@ class GroupRun {
         try {
             Recorder recorder(*participant.proof, participant.work, [] { return stop_requests() > 0; });
             trial.run(recorder);
+            add_later_checks(participant.record, trial.verify_after(), ", after the run");
             participant.record.metrics = recorder.results();
             participant.record.status = Status::done;
         } catch (...) {
@@ -237,12 +246,7 @@ class GroupRun {
             return;
         }
         try {
-            std::vector<Check> after = trial.verify_after();
-            const bool spoilt =
-                std::any_of(after.begin(), after.end(), [](const Check& check) { return check.status == CheckStatus::failed; });
-            for (Check& check : after) check.name += ", after timing";
-            record.checks.insert(record.checks.end(), after.begin(), after.end());
-            if (spoilt) throw CheckFailure(record.checks);
+            add_later_checks(record, trial.verify_after(), ", after timing");
             record.metrics = trial.metrics(record.timings);
             record.status = Status::done;
         } catch (...) {

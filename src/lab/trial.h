@@ -77,6 +77,8 @@ class LongTrial : public Trial {
   public:
     /// Returns when done, or when stop_requested() after saving a checkpoint (throws Error{interrupted} then).
     virtual void run(Recorder& recorder) = 0;
+    /// Checks what run() left behind, by other means than run() used; a failure takes the results away.
+    virtual std::vector<Check> verify_after() { return {}; }
 };
 
 }  // namespace plumb::lab

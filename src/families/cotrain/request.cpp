@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families/cotrain/request.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "families/cotrain/declarations.h"
+
+namespace plumb::families::cotrain {
+
+namespace {
+
+template <class T>
+const T& setting(const lab::Settings& settings, std::string_view name) {
+    return std::get<T>(*lab::find(settings, name));
+}
+
+const std::string& word(const lab::Settings& settings, std::string_view name) {
+    return setting<std::string>(settings, name);
+}
+
+std::int64_t whole(const lab::Settings& settings, std::string_view name) {
+    return setting<std::int64_t>(settings, name);
+}
+
+[[noreturn]] void unsupported(const std::string& message, const std::string& hint) {
+    throw base::Error(base::ErrorKind::unsupported, message, hint);
+}
+
+/// "5" for every class, or a number for each: "9:3".
+std::vector<std::int64_t> counts_by_class(const std::string& name, const std::string& text, const std::vector<std::string>& classes) {
+    std::vector<std::int64_t> counts;
+    for (const std::string& part : base::split(text, ':')) {
+        const std::string_view digits = base::trim(part);
+        std::int64_t count = -1;
+        const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+        if (problem != std::errc() || end != digits.data() + digits.size() || count < 0)
+            throw base::Error(base::ErrorKind::usage, name + "=" + text + ": '" + part + "' is no count",
+                              "one number for all classes, or one for each, as 9:3");
+        counts.push_back(count);
+    }
+    if (counts.size() == 1) counts.assign(classes.size(), counts.front());
+    if (counts.size() != classes.size()) {
+        throw base::Error(
+            base::ErrorKind::usage,
+            name + "=" + text + " names " + std::to_string(counts.size()) + " classes, the data has " + std::to_string(classes.size()),
+            "in this order: " + base::join(classes, ":"));
+    }
+    return counts;
+}
+
+std::vector<std::string> read_groups(const std::string& file) {
+    std::vector<std::string> groups;
+    if (file.empty()) return groups;
+    groups = base::split(base::read_unpacked(file), '\n');
+    if (!groups.empty() && groups.back().empty()) groups.pop_back();
+    return groups;
+}
+
+Features scaled(const std::string& scale, const std::string& learner, Features features) {
+    if (scale == "presence") features = as_presence(std::move(features));
+    return prepared_for(learner, std::move(features));
+}
+
+template <class Enum>
+Enum choice(const lab::Settings& settings, std::string_view name, const std::vector<std::string>& words) {
+    return static_cast<Enum>(std::ranges::find(words, word(settings, name)) - words.begin());
+}
+
+/// The notebook's split names its own sizes.
+void require_defaults(const lab::Settings& settings, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        if (*lab::find(settings, name) != schema().at(name).default_value)
+            unsupported("split=seed fixes the sizes of all sets, and " + name + " is set",
+                        "leave " + base::join(names, ", ") + " at their defaults, or split=stratified");
+    }
+}
+
+void require_sense(const Options& options) {
+    const bool validates = options.split.rule == SplitRule::seed || options.split.validation > 0;
+    const bool counts_votes = options.exchange == Exchange::weighted || options.joint == Joint::weighted;
+    if (counts_votes && !validates) unsupported("votes weighted by validated accuracy need samples that validate", "validation=5");
+    if (options.selection == Selection::threshold && options.floor <= 0)
+        unsupported("selection=threshold without a threshold takes the whole pool at once", "floor=0.95");
+    if (options.training == Training::warm && options.learner.name != "logistic")
+        unsupported("naive Bayes has a closed form: there is nothing to start from", "training=scratch, or learner=logistic");
+    if (!options.notebook) return;
+    const bool as_notebook = options.selection == Selection::topk && options.exchange == Exchange::swap &&
+                             options.training != Training::rechoose && options.floor == 0;
+    if (!as_notebook) unsupported("rule=notebook has one form only", "selection=topk exchange=swap training=scratch floor=0");
+}
+
+}  // namespace
+
+lab::Settings resolve(lab::Settings settings) {
+    for (lab::Setting& each : settings) {
+        if (each.name == "scale" && each.value == lab::Value("auto"))
+            each.value = std::string(word(settings, "learner") == "logistic" ? "standard" : "none");
+    }
+    return settings;
+}
+
+Request read_request(const lab::Settings& settings) {
+    Request request;
+    Options& options = request.options;
+    options.learner = {word(settings, "learner"), setting<double>(settings, "ridge"), setting<double>(settings, "smoothing")};
+    options.standardise = word(settings, "scale") == "standard";
+    if (options.standardise && options.learner.name == "multinomial_nb")
+        unsupported("multinomial naive Bayes counts, and standardised features are no counts", "scale=none or presence");
+    auto data = std::make_shared<TwoViews>(join_views(load_view(word(settings, "view0")), load_view(word(settings, "view1")),
+                                                      word(settings, "classes"), read_groups(word(settings, "groups"))));
+    for (Features& view : data->view) view = scaled(word(settings, "scale"), options.learner.name, std::move(view));
+
+    options.split.rule = word(settings, "split") == "seed" ? SplitRule::seed : SplitRule::stratified;
+    if (options.split.rule == SplitRule::seed) require_defaults(settings, {"labels", "validation", "test", "groups"});
+    options.split.labels = counts_by_class("labels", word(settings, "labels"), data->classes);
+    for (std::size_t label = 0; label < options.split.labels.size(); ++label) {
+        if (options.split.labels[label] == 0)
+            unsupported("class " + data->classes[label] + " has no label: no learner can ever give it", "labels: at least 1 a class");
+    }
+    options.split.validation = whole(settings, "validation");
+    options.split.test = setting<double>(settings, "test");
+    options.selection = selection_named(word(settings, "selection"));
+    options.exchange = choice<Exchange>(settings, "exchange", exchange_names());
+    options.training = choice<Training>(settings, "training", training_names());
+    options.joint = choice<Joint>(settings, "joint", joint_names());
+    options.notebook = word(settings, "rule") == "notebook";
+    options.take = setting<double>(settings, "take");
+    options.picks = counts_by_class("picks", word(settings, "picks"), data->classes);
+    options.pool = whole(settings, "pool");
+    options.floor = setting<double>(settings, "floor");
+    options.rounds = whole(settings, "rounds");
+    options.pseudo_weight = setting<double>(settings, "pseudo_weight");
+    options.calibrate = setting<bool>(settings, "calibrate");
+    options.gate = setting<double>(settings, "gate");
+    options.patience = whole(settings, "patience");
+    options.restore = setting<bool>(settings, "restore");
+    options.guard = setting<bool>(settings, "guard");
+    require_sense(options);
+    request.data = std::move(data);
+    request.splits = whole(settings, "splits");
+    const std::int64_t threads = whole(settings, "threads");
+    request.threads = threads > 0 ? threads : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+    return request;
+}
+
+}  // namespace plumb::families::cotrain
