@@ -32,7 +32,8 @@ static_assert(static_cast<int>(Alarm::scores) == PLUMB_ATTENTION_CHECK_SCORES &&
               static_cast<int>(Alarm::outputs) == PLUMB_ATTENTION_CHECK_OUTPUTS &&
               static_cast<int>(Alarm::key_count) == PLUMB_ATTENTION_CHECK_KEY_COUNT &&
               static_cast<int>(Alarm::operands) == PLUMB_ATTENTION_CHECK_OPERANDS &&
-              static_cast<int>(Alarm::handoff) == PLUMB_ATTENTION_CHECK_HANDOFF);
+              static_cast<int>(Alarm::handoff) == PLUMB_ATTENTION_CHECK_HANDOFF &&
+              static_cast<int>(Alarm::gradients) == PLUMB_ATTENTION_CHECK_GRADIENTS);
 static_assert(static_cast<int>(Outcome::detected) == PLUMB_ATTENTION_DETECTED &&
               static_cast<int>(Outcome::corrected) == PLUMB_ATTENTION_CORRECTED &&
               static_cast<int>(Outcome::false_alarm) == PLUMB_ATTENTION_FALSE_ALARM &&
