@@ -58,7 +58,7 @@ struct LedgerRow {
     Sample sample = 0;
     std::int32_t label = 0;
     float probability = 0, margin = 0;
-    std::int32_t other_label = 0;
+    std::int32_t other_label = 0;  ///< what the other view says; of a joint pick, the view that counts less
     float other_probability = 0;
     std::string fate;        ///< "kept", "conflict", "lost" (rule=notebook), "dropped" (training=rechoose)
     std::int64_t until = 0;  ///< round that dropped it
