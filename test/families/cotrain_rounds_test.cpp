@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/error.h"
 #include "families/cotrain/declarations.h"
@@ -139,7 +141,7 @@ TEST(CotrainRounds, TheGuardReturnsWhatValidatesBetter) {
             {{"selection", std::string("topk")}, {"exchange", std::string("shared")}, {"gate", 0.0}, {"restore", false}, {"take", 0.2}});
         const auto run = finish(request, {}, seed);
         const std::vector<RoundReport>& reports = run->state().reports;
-        const bool harmed = reports.front().validation[2] > reports.back().validation[2];
+        const bool harmed = reports.front().loss < reports.back().loss;
         EXPECT_EQ(run->guarded(), harmed);
         EXPECT_EQ(run->returned().round, harmed ? 0 : reports.back().round);
         guarded += run->guarded();
@@ -150,9 +152,9 @@ TEST(CotrainRounds, TheGuardReturnsWhatValidatesBetter) {
 TEST(CotrainRounds, TheBestRoundIsReturnedAndWithoutValidationTheLast) {
     const test::TwoViewFiles files(3, 4);
     const auto validated = finish(request_of(files, {{"guard", false}}));
-    for (const RoundReport& report : validated->state().reports) {
-        if (report.round > 0) EXPECT_LE(report.validation[2], validated->state().reports[validated->returned().round].validation[2]);
-    }
+    const double best = validated->state().reports[validated->returned().round].loss;
+    EXPECT_GT(validated->returned().round, 0);
+    for (const RoundReport& report : std::span(validated->state().reports).subspan(1)) EXPECT_GE(report.loss, best);
     const auto blind = finish(request_of(files, {{"validation", std::int64_t{0}}}));
     EXPECT_EQ(blind->returned().round, blind->state().reports.back().round);
     EXPECT_FALSE(blind->guarded());

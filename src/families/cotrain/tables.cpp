@@ -52,7 +52,8 @@ std::string ledger_csv(const TwoViews& data, const std::vector<SplitRun*>& split
 
 std::string rounds_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
     std::string text =
-        "split,round,view0_accuracy,view1_accuracy,accuracy,view0_validation,view1_validation,validation,temperature0,temperature1,ece_"
+        "split,round,view0_accuracy,view1_accuracy,accuracy,view0_validation,view1_validation,validation,validation_loss,temperature0,"
+        "temperature1,ece_"
         "before,ece_after,"
         "disagreement,pool,picked0,picked1,collisions,drift";
     for (const char* what : {"labelled", "pseudo", "right"}) {
@@ -61,10 +62,10 @@ std::string rounds_csv(const TwoViews& data, const std::vector<SplitRun*>& split
     text += '\n';
     for (std::size_t split = 0; split < splits.size(); ++split) {
         for (const RoundReport& report : splits[split]->state().reports) {
-            text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", split, report.round, report.test[0],
+            text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", split, report.round, report.test[0],
                                 report.test[1], report.test[2], report.validation[0], report.validation[1], report.validation[2],
-                                report.temperature[0], report.temperature[1], report.ece_before, report.ece_after, report.disagreement,
-                                report.pool, report.picked[0], report.picked[1], report.collisions, report.drift);
+                                report.loss, report.temperature[0], report.temperature[1], report.ece_before, report.ece_after,
+                                report.disagreement, report.pool, report.picked[0], report.picked[1], report.collisions, report.drift);
             for (const auto* counts : {&report.labelled, &report.pseudo, &report.right}) {
                 for (const std::int64_t count : *counts) text += fmt::format(",{}", count);
             }
