@@ -4,10 +4,12 @@
 #include <memory>
 
 #include "app/verbs.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "lab/host.h"
 #include "lab/view.h"
+#include "report/csv_table.h"
 #include "report/study_tables.h"
 #include "report/words.h"
 
@@ -17,11 +19,15 @@ namespace {
 
 struct Options {
     std::string what;
-    bool config = false, checks = false, log = false;
+    bool config = false, checks = false, log = false, ledger = false;
     OutputForm form;
 };
 
 void show_study(const Session& session, const lab::Store& store, const Options& options) {
+    if (options.ledger) {
+        throw base::Error(base::ErrorKind::usage, "'" + options.what + "' is a study, and every run has a ledger of its own",
+                          "name a run of its table: plumb show " + options.what);
+    }
     const lab::StudyView view = lab::load_view(store, options.what);
     for (const std::string& damaged : view.damaged) std::cerr << "note: not counted: " << damaged << "\n";
     if (options.checks) return print_table(session, report::checks_table(view), options.form);
@@ -89,6 +95,13 @@ void show_run(const Session& session, const lab::Store& store, const Options& op
         const bool has_log = std::filesystem::exists(folder / "log.txt");
         std::cout << (has_log ? base::read_file(folder / "log.txt") : "");
         if (!has_log) std::cerr << "the run wrote no log\n";
+    } else if (options.ledger) {
+        if (!std::filesystem::exists(folder / "artifacts" / "ledger.csv")) {
+            throw base::Error(base::ErrorKind::missing, "run " + record.run + " of family " + record.point.family + " has no ledger",
+                              "finished runs of the family cotrain have one");
+        }
+        print_table(session, report::csv_table("ledger of " + record.run, base::read_file(folder / "artifacts" / "ledger.csv")),
+                    options.form);
     } else {
         print_table(session, run_table(record), options.form);
         std::cerr << "files: " << folder.string() << "\n";
@@ -104,7 +117,11 @@ void add_show(CLI::App& app, Session& session) {
     auto* config = verb->add_flag("--config", options->config, "resolved settings with the origin of each");
     auto* checks =
         verb->add_flag("--checks", options->checks, "what the output was compared with, and the line that repeats it")->excludes(config);
-    verb->add_flag("--log", options->log, "log of one run")->excludes(config)->excludes(checks);
+    auto* log = verb->add_flag("--log", options->log, "log of one run")->excludes(config)->excludes(checks);
+    verb->add_flag("--ledger", options->ledger, "every pseudo-label of one run of cotrain")
+        ->excludes(config)
+        ->excludes(checks)
+        ->excludes(log);
     add_output_form(*verb, options->form);
     verb->callback([options, &session] {
         const lab::Store store = session.store();
@@ -113,7 +130,7 @@ void add_show(CLI::App& app, Session& session) {
         const bool looks_like_run = !options->what.empty() && std::isxdigit(static_cast<unsigned char>(options->what.front())) &&
                                     options->what.size() >= 4 &&
                                     options->what.find_first_not_of("0123456789abcdefTZ.-") == std::string::npos;
-        if (!is_study && (looks_like_run || options->log))
+        if (!is_study && (looks_like_run || options->log || options->ledger))
             show_run(session, store, *options);
         else
             show_study(session, store, *options);

@@ -67,6 +67,7 @@ Json to_json(const Figure& figure) {
             {"reference_title", figure.reference_title},
             {"where", to_json(figure.where)},
             {"published", published},
+            {"table", figure.table},
             {"graphviz", figure.graphviz}};
 }
 
@@ -96,6 +97,7 @@ Figure figure_from_json(const Json& json) {
     figure.reference_title = fields.text("reference_title");
     figure.where = settings_from_json(fields.array("where"));
     for (const auto& value : fields.array("published")) figure.published.push_back(published_from_json(value));
+    if (fields.find("table") != nullptr) figure.table = fields.text("table");  // studies run before figures had tables lack it
     figure.graphviz = fields.text("graphviz");
     return figure;
 }

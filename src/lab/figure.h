@@ -49,6 +49,9 @@ struct Figure {
     std::string reference_title;
     Settings where;  ///< only points with these values; empty = all of the experiment
     std::vector<Published> published;
+    /// Rows come from artifacts/<table>.csv of each run instead of its metrics: x, y and colour name columns there, <y>_low and <y>_high
+    /// the interval where they are columns. Every setting that varies becomes a facet. Empty: a row a point.
+    std::string table;
     std::string graphviz;  ///< Mark::drawing: source in the DOT language
 };
 

@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/statistics.h"
 #include "base/units.h"
+#include "report/csv_table.h"
 #include "report/words.h"
 
 namespace plumb::report {
@@ -214,6 +217,50 @@ void fill_metric(FigureRow& row, const lab::ViewRow& from, const std::string& y)
     }
 }
 
+std::optional<std::size_t> column_named(const Table& table, const std::string& name) {
+    const auto at = std::ranges::find(table.columns, name, &Column::name);
+    return at == table.columns.end() ? std::nullopt : std::optional(static_cast<std::size_t>(at - table.columns.begin()));
+}
+
+/// What a run's table holds, a row each, all at the run's own place among the facets.
+std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow& from, const FigureRow& placed,
+                                     const lab::Figure& figure) {
+    FigureRow lacking = placed;
+    if (from.status() != "done") {
+        lacking.reason = from.reason();
+        return {lacking};
+    }
+    const std::filesystem::path file = store.run_folder(*from.record) / "artifacts" / (figure.table + ".csv");
+    if (!std::filesystem::exists(file)) {
+        lacking.reason = fmt::format("this run left no {}.csv", figure.table);
+        return {lacking};
+    }
+    const Table table = csv_table(figure.table, base::read_file(file));
+    const auto x = column_named(table, figure.x), y = column_named(table, figure.y), colour = column_named(table, figure.colour);
+    const auto low = column_named(table, figure.y + "_low"), high = column_named(table, figure.y + "_high");
+    if (!x || !y) {
+        lacking.reason = fmt::format("{}.csv has no column '{}'", figure.table, x ? figure.y : figure.x);
+        return {lacking};
+    }
+    std::vector<FigureRow> rows;
+    for (const std::vector<Cell>& cells : table.rows) {
+        if (!cells[*x].raw.is_number() || !cells[*y].raw.is_number()) {
+            continue;  // nothing to draw there
+        }
+        const auto number = [&](std::size_t column) { return cells[column].raw.get<double>(); };
+        const auto end = [&](const std::optional<std::size_t>& column) {
+            return column && cells[*column].raw.is_number() ? number(*column) : number(*y);
+        };
+        FigureRow row = placed;
+        row.x = cells[*x].text;
+        row.x_number = number(*x);
+        row.colour = colour ? cells[*colour].text : std::string();
+        set_interval(row, number(*y), end(low), end(high));
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
 /// Ratios of one experiment against the figure's baseline, by the address of the candidate's record in `alone`.
 struct Ratios {
     lab::StudyView alone;
@@ -367,18 +414,22 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
         if (figure.relative && text_of(experiment, *from, figure.relative->key) == figure.relative->baseline) {
             continue;  // always 1 by definition
         }
-        FigureRow row = place(experiment, *from, data, layout);
+        std::vector<FigureRow> placed = {place(experiment, *from, data, layout)};
         if (ratios) {
-            fill_ratio(row, *from, *ratios, *figure.relative);
+            fill_ratio(placed.front(), *from, *ratios, *figure.relative);
+        } else if (!figure.table.empty()) {
+            placed = rows_of_table(store, *from, placed.front(), figure);
         } else {
-            fill_metric(row, *from, figure.y);
+            fill_metric(placed.front(), *from, figure.y);
         }
-        add_category(data.xs, row.x);
-        add_category(data.colours, row.colour);
-        add_category(data.columns, row.column);
-        add_category(data.row_facets, row.row);
-        data.has_repeats = data.has_repeats || row.repeat > 0;
-        data.rows.push_back(std::move(row));
+        for (FigureRow& row : placed) {
+            add_category(data.xs, row.x);
+            add_category(data.colours, row.colour);
+            add_category(data.columns, row.column);
+            add_category(data.row_facets, row.row);
+            data.has_repeats = data.has_repeats || row.repeat > 0;
+            data.rows.push_back(std::move(row));
+        }
     }
     order_by_choices(experiment, figure.x, data.xs);
     order_by_choices(experiment, figure.colour, data.colours);
@@ -402,6 +453,10 @@ Table figure_table(const FigureData& data) {
     }
     if (data.has_repeats) {
         table.columns.push_back({"repeat", "repeat", Content::number});
+    }
+    const bool coloured = !data.figure.table.empty() && !data.colours.empty();
+    if (coloured) {
+        table.columns.push_back({data.figure.colour, data.figure.colour});
     }
     const std::string name = ratio ? data.figure.name : data.figure.y;
     const bool x_is_metric = data.x_is_number && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
@@ -435,6 +490,9 @@ Table figure_table(const FigureData& data) {
         }
         if (data.has_repeats) {
             cells.push_back({std::to_string(row.repeat), row.repeat, Tone::plain});
+        }
+        if (coloured) {
+            cells.push_back(row.colour.empty() ? empty_cell() : text_cell(row.colour));
         }
         if (x_is_metric) {
             cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : empty_cell());

@@ -225,8 +225,10 @@ json look_channel(const FigureData& data, const Palette& palette, std::string Lo
         return nullptr;
     }
     json range = json::array();
-    for (const std::string& value : data.colours) {
-        range.push_back(palette.of(data.figure.colour, value).*part);
+    for (std::size_t i = 0; i < data.colours.size(); ++i) {
+        // The palette knows values of parameters; what a table colours by are names of its own.
+        const Look look = data.figure.table.empty() ? palette.of(data.figure.colour, data.colours[i]) : look_at(i);
+        range.push_back(look.*part);
     }
     json channel{{"field", "by"}, {"type", "nominal"}, {"sort", nullptr}, {"scale", {{"domain", data.colours}, {"range", range}}}};
     channel["legend"] = legend_needed(data) ? json{{"title", nullptr}} : json(nullptr);

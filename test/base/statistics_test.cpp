@@ -303,5 +303,18 @@ TEST(RelativeHalfWidth, IsAShareOfTheValue) {
     EXPECT_EQ((Interval{0, 0, 0}).relative_half_width(), 0);
 }
 
+TEST(MeanInterval, IsStudentsForASampleWorkedByHand) {
+    // Mean 3, deviation sqrt(2.5) with n - 1, t(4, 97.5 %) = 2.776445: half-width 1.96324.
+    const std::vector<double> samples = {1, 2, 3, 4, 5};
+    const Interval interval = mean_interval(samples);
+    EXPECT_DOUBLE_EQ(interval.value, 3);
+    EXPECT_NEAR(interval.high - 3, 1.96324, 0.01);
+    EXPECT_NEAR(3 - interval.low, 1.96324, 0.01);
+    const Interval one = mean_interval(std::vector<double>{7});
+    EXPECT_EQ(one.low, 7);
+    EXPECT_EQ(one.high, 7);
+    EXPECT_TRUE(std::isnan(mean_interval({}).value));
+}
+
 }  // namespace
 }  // namespace plumb::base

@@ -38,6 +38,7 @@ Figure full_figure() {
     figure.reference_title = "measured peak";
     figure.where = {{"mask", "none"}, {"keys", 32}};
     figure.published = {{{{"stage", "heads"}}, 39.8, "notebook"}};
+    figure.table = "curves";
     figure.graphviz = "digraph { a -> b }";
     return figure;
 }
@@ -70,6 +71,14 @@ TEST(FigureJson, KeepsEveryMember) {
     EXPECT_EQ(back.published[0].value, 39.8);
     EXPECT_EQ(back.published[0].source, "notebook");
     EXPECT_EQ(back.graphviz, "digraph { a -> b }");
+    EXPECT_EQ(back.table, "curves");
+}
+
+TEST(FigureJson, AStudyRunBeforeFiguresHadTablesIsRead) {
+    nlohmann::json json = to_json(full_figure());
+    json.erase("table");
+    EXPECT_EQ(figure_from_json(json).table, "");
+    EXPECT_EQ(figure_from_json(json).graphviz, full_figure().graphviz);
 }
 
 TEST(FigureJson, KeepsTheAbsenceOfABaseline) {

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
+#include "base/file.h"
 #include "report/made_up_study.h"
 
 namespace plumb::report {
@@ -52,6 +54,50 @@ TEST(FigureData, TheFrontIsWhatNothingElseInItsCellBeatsInBoth) {
         on_front += row.on_front;
     }
     EXPECT_GT(on_front, 0);
+}
+
+TEST(FigureData, OfATableDrawsEveryRowOfEveryRunAndSaysWhereThereIsNone) {
+    const MadeUpStudy study;
+    std::size_t with_table = 0, without = 0;
+    for (const lab::ViewRow* row : study.view.rows_of(0)) {
+        if (row->status() != "done") continue;
+        if (with_table == 2) {
+            ++without;
+            continue;
+        }
+        ++with_table;
+        const auto folder = study.store.run_folder(*row->record) / "artifacts";
+        std::filesystem::create_directories(folder);
+        base::write_file(folder / "curves.csv", "round,model,time,time_low,time_high\n0,joint,2,1,3\n0,\"view, 0\",4,,\n1,joint,,,\n");
+    }
+    lab::Figure figure = study.figure(0, "speedup");
+    figure.relative = std::nullopt;
+    figure.mark = lab::Mark::lines;
+    figure.table = "curves";
+    figure.x = "round";
+    figure.y = "time";
+    figure.colour = "model";
+    const FigureData data = figure_data(study.store, study.view, 0, figure);
+    EXPECT_TRUE(data.x_is_number);
+    EXPECT_EQ(data.y_unit, "s") << "a column named like a metric has its unit";
+    EXPECT_THAT(data.colours, ElementsAre("joint", "view, 0"));
+    std::size_t drawn = 0, missing = 0;
+    for (const FigureRow& row : data.rows) {
+        missing += row.reason == "this run left no curves.csv";
+        if (!row.y) continue;
+        ++drawn;
+        const bool joint = row.colour == "joint";
+        EXPECT_EQ(*row.x_number, 0);
+        EXPECT_EQ(*row.y, joint ? 2 : 4);
+        EXPECT_EQ(*row.low, joint ? 1 : 4);
+        EXPECT_EQ(*row.high, joint ? 3 : 4);
+    }
+    EXPECT_EQ(drawn, 2 * with_table) << "a row without a number is no point";
+    EXPECT_EQ(missing, without);
+    const Table table = figure_table(data);
+    EXPECT_NE(std::ranges::find(table.columns, "model", &Column::name), table.columns.end());
+    figure.y = "no-such-column";
+    EXPECT_FALSE(figure_data(study.store, study.view, 0, figure).has_numbers());
 }
 
 TEST(FigureData, KeepsPointsWithoutANumberAndSaysWhy) {

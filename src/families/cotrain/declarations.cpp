@@ -89,10 +89,10 @@ const lab::Schema& schema() {
         flag("calibrate", "divide scores by a temperature from validation", true),
         real("gate", "least lead of every view's validated accuracy over the majority class before anything is selected; 0: none", 0.05, 0,
              1),
-        count("patience", "rounds without better validation that end the split; 0: no end", 0, 0, 100000),
+        count("patience", "rounds without a lower validation loss that end the split; 0: no end", 0, 0, 100000),
         choice("joint", "joint prediction of both views", "product", joint_names()),
-        flag("restore", "return the round that validates best, not the last", true),
-        flag("guard", "return the labels-only models where they validate better", true),
+        flag("restore", "return the round with the lowest validation loss, not the last", true),
+        flag("guard", "return the labels-only models where their validation loss is lower", true),
         count("threads", "threads, a split each; 0: all cores. Results are the same for any number", 0, 0, 1024),
     });
     return made;

@@ -36,7 +36,33 @@ const std::vector<lab::Figure>& figures() {
         lab::Figure drift = figure("drift", "Accuracy against drift of the classes",
                                    "A point a setting. Drift 0: pseudo-labels are spread over the classes like the labels.", Mark::points,
                                    "prior_drift", "accuracy", "selection");
-        return std::vector{rules, gain, purity, drift};
+        const auto by_round = [](const char* name, const char* title, const char* caption, const char* table, const char* y,
+                                 const char* colour) {
+            lab::Figure curve = figure(name, title, caption, Mark::lines, "round", y, colour);
+            curve.table = table;
+            return curve;
+        };
+        const char* const over_splits =
+            "Mean over random splits with its 95 % interval. Round 0 saw the labels alone; a split that ended earlier stays where it was.";
+        const lab::Figure curves = by_round("curves", "Accuracy by round", over_splits, "curves", "accuracy", "model");
+        const lab::Figure growth =
+            by_round("growth", "Labelled samples by class", "Labels and pseudo-labels of both views together, mean over splits.", "classes",
+                     "labelled", "class");
+        lab::Figure precision =
+            by_round("precision", "Precision of the pseudo-labels by class",
+                     "Share of right ones among all given so far, all splits together.", "classes", "pseudo_precision", "class");
+        precision.band = false;
+        const lab::Figure shift =
+            by_round("shift", "Drift of the classes by round",
+                     "KL divergence of the pseudo-labels' classes from the labels', mean over splits.", "pool", "prior_drift", "");
+        const lab::Figure dispute = by_round("disagreement", "What is left of the pool and disputed",
+                                             "Share of the pool that the views class differently.", "pool", "disagreement", "");
+        lab::Figure reliability =
+            by_round("reliability", "How sure, and how right",
+                     "Joint predictions on the test in 15 bins of confidence, all splits together, with Wilson's 95 % interval.",
+                     "reliability", "accuracy", "scores");
+        reliability.x = "confidence";
+        return std::vector{rules, gain, curves, growth, precision, shift, dispute, reliability, purity, drift};
     }();
     return made;
 }

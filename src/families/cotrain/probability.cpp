@@ -94,6 +94,13 @@ double accuracy(const std::vector<std::int32_t>& predicted, std::span<const std:
     return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
+double log_loss(const Matrix& probabilities, std::span<const std::int32_t> labels) {
+    double loss = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i)
+        loss -= std::log(std::max(1e-12, probabilities(static_cast<Eigen::Index>(i), labels[i])));
+    return loss / static_cast<double>(labels.size());
+}
+
 void Reliability::add(const Matrix& probabilities, std::span<const std::int32_t> labels) {
     const std::vector<std::int32_t> predicted = most_likely(probabilities);
     const auto count = static_cast<double>(bins.size());

@@ -31,6 +31,9 @@ Matrix log_odds(const Matrix& scores);
 std::vector<std::int32_t> most_likely(const Matrix& probabilities);
 double accuracy(const std::vector<std::int32_t>& predicted, std::span<const std::int32_t> labels);
 
+/// Mean negative log-likelihood, nats; a probability below 1e-12 counts as that.
+double log_loss(const Matrix& probabilities, std::span<const std::int32_t> labels);
+
 /// Predictions by confidence, in 15 bins of equal width.
 struct Reliability {
     struct Bin {

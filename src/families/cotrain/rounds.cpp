@@ -123,9 +123,11 @@ void SplitRun::evaluate(const Scores& scores, RoundReport& report) const {
     }
     const Matrix test = joint(scores.scaled[0], scores.scaled[1], scores.weight0, split_.test);
     report.test[2] = accuracy(most_likely(test), test_labels_);
-    if (has_validation())
-        report.validation[2] =
-            accuracy(most_likely(joint(scores.scaled[0], scores.scaled[1], scores.weight0, split_.validation)), validation_labels_);
+    if (has_validation()) {
+        const Matrix validation = joint(scores.scaled[0], scores.scaled[1], scores.weight0, split_.validation);
+        report.validation[2] = accuracy(most_likely(validation), validation_labels_);
+        report.loss = log_loss(validation, validation_labels_);
+    }
     Reliability before, after;
     before.add(joint(scores.raw[0], scores.raw[1], scores.weight0, split_.test), test_labels_);
     after.add(test, test_labels_);
@@ -165,9 +167,8 @@ void SplitRun::keep_details(const RoundReport& report, const Scores& scores) {
     detail.confusion.assign(classes * classes, 0);
     for (const Sample sample : split_.test) ++detail.confusion[data_.truth[sample] * classes + detail.predicted[sample]];
     if (report.round == 0) state_.labels_only = detail;
-    const auto validated = [&](std::int64_t round) { return state_.reports[round].validation[2]; };
     // Of equal validation the later round has seen more.
-    if (report.round == 1 || (report.round > 1 && report.validation[2] >= validated(state_.best.round))) state_.best = detail;
+    if (report.round == 1 || (report.round > 1 && report.loss <= state_.reports[state_.best.round].loss)) state_.best = detail;
     state_.last = std::move(detail);
 }
 
@@ -183,7 +184,7 @@ std::string SplitRun::reason_to_stop(const RoundReport& report) const {
     if (has_validation() && options_.patience > 0) {
         std::int64_t best = 0;
         for (const RoundReport& each : state_.reports) {
-            if (each.validation[2] > state_.reports[best].validation[2]) best = each.round;
+            if (each.loss < state_.reports[best].loss) best = each.round;
         }
         if (report.round - best >= options_.patience) return "patience";
     }
@@ -324,7 +325,7 @@ void SplitRun::advance() {
 bool SplitRun::guarded() const {
     if (!options_.guard || !has_validation() || state_.last.round == 0) return false;
     const Detail& candidate = options_.restore ? state_.best : state_.last;
-    return state_.reports.front().validation[2] > state_.reports[candidate.round].validation[2];
+    return state_.reports.front().loss < state_.reports[candidate.round].loss;
 }
 
 const Detail& SplitRun::returned() const {

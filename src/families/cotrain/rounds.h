@@ -58,7 +58,7 @@ struct LedgerRow {
     Sample sample = 0;
     std::int32_t label = 0;
     float probability = 0, margin = 0;
-    std::int32_t other_label = 0;
+    std::int32_t other_label = 0;  ///< what the other view says; of a joint pick, the view that counts less
     float other_probability = 0;
     std::string fate;        ///< "kept", "conflict", "lost" (rule=notebook), "dropped" (training=rechoose)
     std::int64_t until = 0;  ///< round that dropped it
@@ -70,6 +70,7 @@ struct RoundReport {
     double temperature[2] = {1, 1};
     double test[3] = {0, 0, 0};        ///< accuracy of view 0, view 1, joint
     double validation[3] = {0, 0, 0};  ///< 0 where there is no validation
+    double loss = 0;  ///< of the joint prediction on validation, nats; finer than its accuracy, and what rounds are compared by
     double ece_before = 0, ece_after = 0;
     double disagreement = 0;  ///< share of the pool that the views class differently
     std::int64_t pool = 0;

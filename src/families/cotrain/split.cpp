@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/error.h"
@@ -54,12 +55,40 @@ class Dealer {
         std::erase_if(order_, [&](Sample sample) { return gone[sample]; });
         return taken;
     }
+    /// What is left, in the order that `order` gives it.
+    void reorder(const std::vector<Sample>& order) {
+        std::vector<bool> here(data_.truth.size());
+        for (const Sample sample : order_) here[sample] = true;
+        order_.clear();
+        std::ranges::copy_if(order, std::back_inserter(order_), [&](Sample sample) { return here[sample]; });
+    }
     const std::vector<Sample>& rest() const { return order_; }
 
   private:
     const TwoViews& data_;
     std::vector<Sample> order_;
 };
+
+/// Group after group, as they first appear in `order`: a set then takes few groups whole instead of a few samples of all.
+std::vector<Sample> by_groups(const TwoViews& data, std::vector<Sample> order) {
+    if (data.group.empty()) return order;
+    std::map<std::int32_t, std::size_t> rank;
+    for (const Sample sample : order) rank.emplace(data.group[sample], rank.size());
+    std::ranges::stable_sort(order, {}, [&](Sample sample) { return rank.at(data.group[sample]); });
+    return order;
+}
+
+/// A class that no label shows can never be given.
+void require_every_class(const TwoViews& data, const Split& split) {
+    std::vector<bool> shown(data.classes.size());
+    for (const Sample sample : split.labelled) {
+        if (data.truth[sample] != unknown_label) shown[data.truth[sample]] = true;
+    }
+    const auto lacking = std::ranges::find(shown, false);
+    if (lacking == shown.end()) return;
+    throw base::Error(base::ErrorKind::unsupported, "no label of class " + data.classes[lacking - shown.begin()] + " is in this split",
+                      "split=stratified gives every class its labels");
+}
 
 Split stratified(const TwoViews& data, const SplitRequest& request, const base::RandomStream& random) {
     std::vector<std::int64_t> sizes(data.classes.size());
@@ -70,10 +99,12 @@ Split stratified(const TwoViews& data, const SplitRequest& request, const base::
         ++known;
     }
     const double wanted = request.test < 1 ? request.test * static_cast<double>(known) : request.test;
-    Dealer dealer(data, shuffled(data.samples(), random));
+    const std::vector<Sample> order = shuffled(data.samples(), random);
+    Dealer dealer(data, by_groups(data, order));
     Split split;
     split.test = dealer.take(proportional(static_cast<std::int64_t>(wanted), sizes), &split.unused, "the test");
     split.validation = dealer.take(std::vector<std::int64_t>(sizes.size(), request.validation), &split.unused, "validation");
+    dealer.reorder(order);
     split.labelled = dealer.take(request.labels, nullptr, "the labels");
     split.pool = dealer.rest();
     return split;
@@ -95,6 +126,11 @@ void split_like_notebook(std::vector<Sample>& rest, std::vector<Sample>& taken, 
 Split make_split(const TwoViews& data, const SplitRequest& request, std::uint64_t seed, std::int64_t index) {
     Split split;
     if (request.rule == SplitRule::seed) {
+        if (const auto unknown = std::ranges::count(data.truth, unknown_label); unknown > 0) {
+            throw base::Error(base::ErrorKind::unsupported,
+                              "split=seed draws from all samples, and " + std::to_string(unknown) + " have no label",
+                              "split=stratified leaves them in the pool");
+        }
         split.labelled.resize(static_cast<std::size_t>(data.samples()));
         std::iota(split.labelled.begin(), split.labelled.end(), 0);
         const std::uint64_t python_seed = seed + static_cast<std::uint64_t>(index);
@@ -111,6 +147,7 @@ Split make_split(const TwoViews& data, const SplitRequest& request, std::uint64_
                               " in the pool",
                           "ask for fewer labels, validation or test samples, or bring more data");
     }
+    require_every_class(data, split);
     return split;
 }
 

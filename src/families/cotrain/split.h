@@ -29,7 +29,7 @@ struct Split {
     std::vector<Sample> unused;  ///< left out so that no group stands on both sides
 };
 
-/// Throws unsupported where a class has too few samples or groups for the request.
+/// Throws unsupported where a class has too few samples or groups for the request, or no label.
 Split make_split(const TwoViews& data, const SplitRequest& request, std::uint64_t seed, std::int64_t index);
 
 /// Sets of one round. Every sample must be in exactly one of labelled, validation, test, unused, pool, or be pseudo-labelled.

@@ -36,8 +36,8 @@ template <class Walk, class Report>
 void walk_report(Walk& walk, Report& report) {
     walk(report.round), walk(report.temperature[0]), walk(report.temperature[1]);
     for (const int i : {0, 1, 2}) walk(report.test[i]), walk(report.validation[i]);
-    walk(report.ece_before), walk(report.ece_after), walk(report.disagreement), walk(report.pool), walk(report.picked[0]),
-        walk(report.picked[1]);
+    walk(report.loss), walk(report.ece_before), walk(report.ece_after), walk(report.disagreement), walk(report.pool),
+        walk(report.picked[0]), walk(report.picked[1]);
     walk(report.collisions), walk(report.labelled), walk(report.pseudo), walk(report.right), walk(report.known), walk(report.drift);
 }
 

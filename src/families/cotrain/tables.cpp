@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/statistics.h"
 
 namespace plumb::families::cotrain {
 
@@ -51,7 +52,8 @@ std::string ledger_csv(const TwoViews& data, const std::vector<SplitRun*>& split
 
 std::string rounds_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
     std::string text =
-        "split,round,view0_accuracy,view1_accuracy,accuracy,view0_validation,view1_validation,validation,temperature0,temperature1,ece_"
+        "split,round,view0_accuracy,view1_accuracy,accuracy,view0_validation,view1_validation,validation,validation_loss,temperature0,"
+        "temperature1,ece_"
         "before,ece_after,"
         "disagreement,pool,picked0,picked1,collisions,drift";
     for (const char* what : {"labelled", "pseudo", "right"}) {
@@ -60,10 +62,10 @@ std::string rounds_csv(const TwoViews& data, const std::vector<SplitRun*>& split
     text += '\n';
     for (std::size_t split = 0; split < splits.size(); ++split) {
         for (const RoundReport& report : splits[split]->state().reports) {
-            text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", split, report.round, report.test[0],
+            text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", split, report.round, report.test[0],
                                 report.test[1], report.test[2], report.validation[0], report.validation[1], report.validation[2],
-                                report.temperature[0], report.temperature[1], report.ece_before, report.ece_after, report.disagreement,
-                                report.pool, report.picked[0], report.picked[1], report.collisions, report.drift);
+                                report.loss, report.temperature[0], report.temperature[1], report.ece_before, report.ece_after,
+                                report.disagreement, report.pool, report.picked[0], report.picked[1], report.collisions, report.drift);
             for (const auto* counts : {&report.labelled, &report.pseudo, &report.right}) {
                 for (const std::int64_t count : *counts) text += fmt::format(",{}", count);
             }
@@ -102,7 +104,7 @@ std::string confusion_csv(const TwoViews& data, const std::vector<SplitRun*>& sp
 }
 
 std::string reliability_csv(const std::vector<SplitRun*>& splits) {
-    std::string text = "calibrated,low,high,count,confidence,accuracy\n";
+    std::string text = "scores,low,high,count,confidence,accuracy,accuracy_low,accuracy_high\n";
     for (const bool after : {false, true}) {
         Reliability sum;
         for (const SplitRun* run : splits) {
@@ -119,9 +121,76 @@ std::string reliability_csv(const std::vector<SplitRun*>& splits) {
             const Reliability::Bin& bin = sum.bins[at];
             if (bin.count == 0) continue;
             const auto count = static_cast<double>(bin.count);
+            const base::Interval share = base::wilson(bin.right, bin.count);
             text +=
-                fmt::format("{},{:.4f},{:.4f},{},{},{}\n", after ? "yes" : "no", static_cast<double>(at) * width,
-                            static_cast<double>(at + 1) * width, bin.count, bin.confidence / count, static_cast<double>(bin.right) / count);
+                fmt::format("{},{:.4f},{:.4f},{},{},{},{},{}\n", after ? "by temperature" : "as they are", static_cast<double>(at) * width,
+                            static_cast<double>(at + 1) * width, bin.count, bin.confidence / count, share.value, share.low, share.high);
+        }
+    }
+    return text;
+}
+
+namespace {
+
+std::int64_t last_round(const std::vector<SplitRun*>& splits) {
+    std::int64_t last = 0;
+    for (const SplitRun* run : splits) last = std::max(last, run->state().reports.back().round);
+    return last;
+}
+
+const RoundReport& at_round(const SplitRun& run, std::int64_t round) {
+    const std::vector<RoundReport>& reports = run.state().reports;
+    return reports[std::min(static_cast<std::size_t>(round), reports.size() - 1)];
+}
+
+/// ",value,low,high" of a mean over splits.
+template <class Of>
+std::string mean_cells(const std::vector<SplitRun*>& splits, std::int64_t round, const Of& of) {
+    std::vector<double> values;
+    for (const SplitRun* run : splits) values.push_back(of(at_round(*run, round)));
+    const base::Interval interval = base::mean_interval(values);
+    return fmt::format(",{},{},{}", interval.value, interval.low, interval.high);
+}
+
+}  // namespace
+
+std::string curves_csv(const std::vector<SplitRun*>& splits) {
+    std::string text = "round,model,accuracy,accuracy_low,accuracy_high\n";
+    const char* const models[] = {"view 0", "view 1", "joint"};
+    for (std::int64_t round = 0; round <= last_round(splits); ++round) {
+        for (const int model : {2, 0, 1})
+            text += fmt::format("{},{}{}\n", round, models[model],
+                                mean_cells(splits, round, [&](const RoundReport& report) { return report.test[model]; }));
+    }
+    return text;
+}
+
+std::string pool_csv(const std::vector<SplitRun*>& splits) {
+    std::string text =
+        "round,prior_drift,prior_drift_low,prior_drift_high,disagreement,disagreement_low,disagreement_high,pool_left,pool_left_low,pool_"
+        "left_high\n";
+    for (std::int64_t round = 0; round <= last_round(splits); ++round) {
+        text += std::to_string(round) + mean_cells(splits, round, [](const RoundReport& report) { return report.drift; }) +
+                mean_cells(splits, round, [](const RoundReport& report) { return report.disagreement; }) +
+                mean_cells(splits, round, [](const RoundReport& report) { return static_cast<double>(report.pool); }) + "\n";
+    }
+    return text;
+}
+
+std::string classes_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
+    std::string text = "round,class,labelled,labelled_low,labelled_high,pseudo_precision,pseudo_precision_low,pseudo_precision_high\n";
+    for (std::int64_t round = 0; round <= last_round(splits); ++round) {
+        for (std::size_t c = 0; c < data.classes.size(); ++c) {
+            std::int64_t right = 0, known = 0;
+            for (const SplitRun* run : splits) {
+                right += at_round(*run, round).right[c];
+                known += at_round(*run, round).known[c];
+            }
+            text +=
+                fmt::format("{},{}{}", round, cell(data.classes[c]),
+                            mean_cells(splits, round, [&](const RoundReport& report) { return static_cast<double>(report.labelled[c]); }));
+            const base::Interval share = base::wilson(right, known);
+            text += known == 0 ? std::string(",,,\n") : fmt::format(",{},{},{}\n", share.value, share.low, share.high);
         }
     }
     return text;
@@ -133,6 +202,9 @@ void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, 
     base::write_file(artifacts / "splits.csv", splits_csv(splits));
     base::write_file(artifacts / "confusion.csv", confusion_csv(data, splits));
     base::write_file(artifacts / "reliability.csv", reliability_csv(splits));
+    base::write_file(artifacts / "curves.csv", curves_csv(splits));
+    base::write_file(artifacts / "pool.csv", pool_csv(splits));
+    base::write_file(artifacts / "classes.csv", classes_csv(data, splits));
 }
 
 }  // namespace plumb::families::cotrain

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run leaves in artifacts/ beside its metrics, as CSV files: every pseudo-label (ledger.csv), every round of every split
-// (rounds.csv), every split (splits.csv), confusion and reliability of what is returned (confusion.csv, reliability.csv).
+// (rounds.csv), every split (splits.csv), confusion and reliability of what is returned (confusion.csv, reliability.csv); and for figures,
+// over all splits: curves.csv, pool.csv, classes.csv.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -15,6 +16,11 @@ std::string rounds_csv(const TwoViews& data, const std::vector<SplitRun*>& split
 std::string splits_csv(const std::vector<SplitRun*>& splits);
 std::string confusion_csv(const TwoViews& data, const std::vector<SplitRun*>& splits);
 std::string reliability_csv(const std::vector<SplitRun*>& splits);
+/// By round, a split that ended earlier with its last one: accuracy of each view and joint; drift and disagreement; labelled samples and
+/// precision of the pseudo-labels by class, the latter over all splits together with Wilson's interval.
+std::string curves_csv(const std::vector<SplitRun*>& splits);
+std::string pool_csv(const std::vector<SplitRun*>& splits);
+std::string classes_csv(const TwoViews& data, const std::vector<SplitRun*>& splits);
 /// All of them.
 void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, const std::vector<SplitRun*>& splits);
 

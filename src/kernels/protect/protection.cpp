@@ -15,7 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 3> levels = {"none", "detect", "correct"};
 constexpr std::array<std::string_view, 4> exponential_checks = {"none", "sum", "band", "twice"};
 constexpr std::array<std::string_view, 2> threshold_kinds = {"calibrated", "provable"};
-constexpr std::array<std::string_view, 7> alarms = {"scores", "maxima", "exponentials", "outputs", "key_count", "operands", "gradients"};
+constexpr std::array<std::string_view, 8> alarms = {"scores",    "maxima",   "exponentials", "outputs",
+                                                    "key_count", "operands", "gradients",    "handoff"};
 constexpr std::array<std::string_view, 4> outcomes = {"detected", "corrected", "false_alarm", "unresolved"};
 
 template <class Enum, std::size_t count>

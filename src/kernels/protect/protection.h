@@ -49,7 +49,7 @@ struct Protection {
 };
 
 /// Which check raised an alarm.
-enum class Alarm { scores, maxima, exponentials, outputs, key_count, operands, gradients };
+enum class Alarm { scores, maxima, exponentials, outputs, key_count, operands, gradients, handoff };
 std::string_view name(Alarm alarm);
 
 enum class Outcome {
