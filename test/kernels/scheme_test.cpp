@@ -236,6 +236,16 @@ TEST(Decoupled, APermanentDefectHitsBothSoftmaxesAlikeAndIsNotSeen) {
     EXPECT_EQ(stuck.report.alarms, 0);
 }
 
+TEST(FusedCorrect, APermanentDefectThatBlowsUpTheOutputIsNotTakenForNoise) {
+    const Inputs inputs = inputs_of({1, 1, 512, 512, 64, 64}, base::Dtype::fp32, "uniform");
+    const Problem problem = inputs.problem();
+    // The highest bit of the exponent: outputs leave the range, and with them the threshold that scales with the outputs.
+    const Fault fault{.site = Site::normaliser, .model = FaultModel::stuck_lane, .bit = 30, .row = 16, .key = 57};
+    const Ran stuck = inject(scheme("fused_correct"), problem, {.level = Level::correct}, fault);
+    EXPECT_NE(stuck.out, run(scheme("fused_correct"), problem, {.level = Level::correct}).out);
+    EXPECT_FALSE(stuck.report.trusted());
+}
+
 TEST(ExtremesOnly, IsBlindToAFaultBelowItsThreshold) {
     const Inputs inputs = inputs_of({1, 1, 100, 300, 64, 64}, base::Dtype::fp32, "uniform");
     const Problem problem = inputs.problem();

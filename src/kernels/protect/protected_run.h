@@ -9,6 +9,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -352,7 +353,10 @@ class ProtectedRun {
         const float further =
             std::min(certain.scores / factors_.scores,
                      certain.output_bound / std::max(factors_.output_bound, 3 * factors_.outputs + factors_.output_bound));
-        const bool noise = all_alike && first.first.threshold > 0 && residual <= first.first.threshold * std::max(further, 1.0F);
+        // A threshold that is not finite, of operands that are, is no measure of noise.
+        const float threshold = first.first.threshold;
+        const bool measured = std::isfinite(threshold) && threshold > 0;
+        const bool noise = all_alike && measured && residual <= threshold * std::max(further, 1.0F);
         return noise ? Outcome::false_alarm : Outcome::unresolved;
     }
 
