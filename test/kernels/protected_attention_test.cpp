@@ -180,15 +180,24 @@ TEST(ProtectedRun, KeysThatChangeInTheCallersMemoryAreReportedBecauseNoSourceIsL
 }
 
 TEST(ProtectedRun, RowsWithoutFiniteOperandsAreCountedAndNotCalledFaults) {
-    const Shape shape{.batch = 1, .heads = 1, .queries = 60, .keys = 200, .head_dim = 16, .value_dim = 16};
-    kernels::attention::Inputs inputs = make_inputs(shape, MaskKind::none, "normal", 8);
-    inputs.q[5 * 16] = INFINITY;
-    const kernels::attention::Problem problem = inputs.problem();
-    std::vector<float> out(static_cast<std::size_t>(output_size(shape)));
-    const auto strides = kernels::attention::strides_bnhd(60, 1, 16);
-    const auto report = protected_attention(problem, protection(Level::correct, ExponentialCheck::none), out.data(), strides);
-    EXPECT_EQ(report.unchecked_rows, 1);
-    EXPECT_EQ(report.alarms, 0) << (report.evidence.empty() ? "" : describe(report.evidence.front()));
+    for (const std::int64_t queries : {3, 60}) {
+        const Shape shape{.batch = 1, .heads = 2, .queries = queries, .keys = 200, .head_dim = 16, .value_dim = 16};
+        for (const float number : {INFINITY, NAN}) {
+            for (const int operand : {0, 1, 2}) {
+                kernels::attention::Inputs inputs = make_inputs(shape, {.layout = Layout::bhnd}, "normal", 8);
+                (operand == 0 ? inputs.q : operand == 1 ? inputs.k : inputs.v)[2 * 16] = number;
+                const kernels::attention::Problem problem = inputs.problem();
+                std::vector<float> out(static_cast<std::size_t>(output_size(shape)));
+                const auto strides = kernels::attention::strides_bnhd(queries, 2, 16);
+                for (const ExponentialCheck check : all_exponential_checks) {
+                    const auto report = protected_attention(problem, protection(Level::correct, check), out.data(), strides);
+                    EXPECT_EQ(report.unchecked_rows, operand == 0 ? 1 : queries) << operand << " " << number;
+                    EXPECT_EQ(report.alarms, 0) << operand << " " << number << " " << name(check) << " "
+                                                << (report.evidence.empty() ? "" : describe(report.evidence.front()));
+                }
+            }
+        }
+    }
 }
 
 TEST(ProtectedRun, RowSumsTellWhenAStoredOutputChanges) {

@@ -63,6 +63,7 @@ inline void encode_keys(base::Dtype dtype, const void* source, const attention::
                         std::int64_t keys, std::int64_t columns, std::int64_t block_keys, const GuardScratch& scratch, HeadSums& sums) {
     const bool in_place = dtype == base::Dtype::fp32 && strides.column == 1 && index == nullptr;
     std::fill(sums.key_magnitudes_D, sums.key_magnitudes_D + columns, 0.0F);
+    sums.keys_finite = true;
     for (std::int64_t first = 0; first < keys; first += block_keys) {
         const std::int64_t rows = std::min(block_keys, keys - first);
         const void* begin = index == nullptr ? base::advance(dtype, source, first * strides.row) : source;
@@ -74,12 +75,10 @@ inline void encode_keys(base::Dtype dtype, const void* source, const attention::
         float* magnitudes = scratch.own_magnitudes_D;
         sum_rows(block, in_place ? strides.row : columns, rows, columns, sums.key_sums_BD + first / block_keys * columns, magnitudes);
         for (std::int64_t c = 0; c < columns; ++c) {
-            // Written so that NaN stays.
-            if (!(magnitudes[c] <= sums.key_magnitudes_D[c])) sums.key_magnitudes_D[c] = magnitudes[c];
+            sums.key_magnitudes_D[c] = std::max(sums.key_magnitudes_D[c], magnitudes[c]);
+            sums.keys_finite = sums.keys_finite && std::isfinite(magnitudes[c]);
         }
     }
-    const auto finite = [](float number) { return std::isfinite(number); };
-    sums.keys_finite = std::all_of(sums.key_magnitudes_D, sums.key_magnitudes_D + columns, finite);
 }
 
 inline void encode_values(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,

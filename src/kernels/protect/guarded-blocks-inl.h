@@ -8,7 +8,9 @@
 #define PLUMB_PROTECT_GUARDED_BLOCKS_INL_H_
 #endif
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kernels/attention/sub_tile-inl.h"
 #include "kernels/protect/guarded-softmax-inl.h"
@@ -59,7 +61,7 @@ inline void measure_rows(const GuardedSub& guarded, const Guard& guard) {
     multiply_queries<true>(guarded.sub, guarded.sub.tile->head_dim, guard.sums->key_magnitudes_D, magnitude_T);
     for (std::int64_t t = 0; t < guarded.sub.padded_rows; ++t) {
         magnitude_T[t] += 0 * magnitude_T[t];
-        if (t < guarded.sub.rows && std::isnan(magnitude_T[t])) ++guard.findings->unchecked_rows;
+        if (!guard.sums->keys_finite) magnitude_T[t] = std::numeric_limits<float>::quiet_NaN();
     }
 }
 
@@ -190,7 +192,7 @@ void accumulate(const Tile& tile, const TileScratch& scratch, const RowState& st
         guarded.score_sum_T = guard.scratch.score_sum_T + i * sub_rows;
         guarded.scores_checked = guard.checks.scores && guard.sums->keys_finite;
         start_guard(guarded.sub.padded_rows, guarded.state);
-        if (guard.sums->keys_finite) measure_rows(guarded, guard);
+        measure_rows(guarded, guard);
         const attention::KeyRange seen{std::max(tile.keys.begin, guarded.sub.some.begin), std::min(tile.keys.end, guarded.sub.some.end)};
         guarded.state.keys[1] = seen.size();
     }

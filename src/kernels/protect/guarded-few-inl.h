@@ -114,7 +114,8 @@ HWY_NOINLINE void absorb_few(const Exponential<Scaled>& exponential, const FewRo
         if (scores_checked) check_scores_few(few, block, key_sums, t, guard);
         hides[t] = arithmetic::change_scores(few, block, t);
         float* arguments = guard.scratch.key_JD;
-        const bool kept = guard.checks.exponentials != ExponentialCheck::none || guard.checks.maxima;
+        const bool checkable = !std::isnan(guard.state.magnitude_T[t]);
+        const bool kept = checkable && (guard.checks.exponentials != ExponentialCheck::none || guard.checks.maxima);
         float block_maximum = arithmetic::hidden_score;
         if (kept) {
             std::fill(arguments + block.keys, arguments + arithmetic::padded(block.keys), arithmetic::hidden_score);
@@ -125,8 +126,9 @@ HWY_NOINLINE void absorb_few(const Exponential<Scaled>& exponential, const FewRo
         }
         corrections[t] = arithmetic::exponentiate_row(exponential, few, block.keys, t);
         if constexpr (Faults::present) faults.after_softmax_few(few, block, t, corrections[t], guard.state);
-        if (guard.checks.maxima) check_maximum_few(exponential, few, t, block_maximum, corrections[t], guard);
-        if (guard.checks.exponentials != ExponentialCheck::none) check_exponentials_few(exponential, few, block, t, arguments, guard);
+        if (checkable && guard.checks.maxima) check_maximum_few(exponential, few, t, block_maximum, corrections[t], guard);
+        if (checkable && guard.checks.exponentials != ExponentialCheck::none)
+            check_exponentials_few(exponential, few, block, t, arguments, guard);
         const auto carry = [&](float* sums_T, const float* sums_M) {
             const float added = row_product(few.scores(t), sums_M + block.first, block.keys);
             sums_T[t] = corrections[t] * sums_T[t] + added;
@@ -184,11 +186,10 @@ void accumulate_few(const attention::Tile& tile, const attention::TileScratch& s
     Faults faults(guard);
     FewRows few = arithmetic::make_few_rows(tile, scratch, state);
     start_guard(tile.row_count, guard.state);
-    for (std::int64_t t = 0; t < tile.row_count && guard.sums->keys_finite; ++t) {
-        float magnitude = 0;
+    for (std::int64_t t = 0; t < tile.row_count; ++t) {
+        float magnitude = guard.sums->keys_finite ? 0 : std::numeric_limits<float>::quiet_NaN();
         for (std::int64_t c = 0; c < tile.head_dim; ++c) magnitude += std::abs(few.query(t)[c]) * guard.sums->key_magnitudes_D[c];
         guard.state.magnitude_T[t] = magnitude + 0 * magnitude;
-        guard.findings->unchecked_rows += std::isnan(guard.state.magnitude_T[t]) ? 1 : 0;
     }
     switch (tile.kv_dtype) {
         case base::Dtype::fp32:

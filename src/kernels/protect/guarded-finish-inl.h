@@ -80,9 +80,11 @@ inline bool plausible_sum(float sum, float maximum, std::int64_t keys) {
 inline void check_row(const attention::Tile& tile, const attention::RowState& state, std::int64_t t, float factor, const float* row_P,
                       const Guard& guard) {
     Findings& findings = *guard.findings;
-    check_maximum(state.maximum_T[t], guard.state.maximum_copy_T[t], t, guard);
     const float magnitude = guard.state.magnitude_T[t];
-    if (!guard.checks.outputs || !guard.sums->values_finite || !guard.sums->keys_finite || std::isnan(magnitude)) return;
+    if (std::isnan(magnitude) || !guard.sums->values_finite) ++findings.unchecked_rows;
+    if (std::isnan(magnitude)) return;
+    check_maximum(state.maximum_T[t], guard.state.maximum_copy_T[t], t, guard);
+    if (!guard.checks.outputs || !guard.sums->values_finite) return;
     const float sum = state.sum_T[t];
     if (sum == 0 && attention::HWY_NAMESPACE::visible_keys(tile.rows[t]) == 0) return;
     const RowResiduals residuals = row_residuals(row_P, arithmetic::padded_values(tile), sum, t, guard);

@@ -133,6 +133,12 @@ inline void raise(const Guard& guard, Alarm alarm, const SubTile& sub, const Blo
                            .threshold = thresholds[lane]});
 }
 
+/// Rows whose operands are finite.
+HWY_INLINE hn::Mask<Floats> checkable(const GuardState& state, std::int64_t at) {
+    const Vector magnitude = hn::LoadU(Floats(), state.magnitude_T + at);
+    return hn::Eq(magnitude, magnitude);
+}
+
 /// attention's exponentiate(), and the checksums of its scores (into score_sum_T) and outputs; checks maxima and exponentials.
 template <int Vectors, bool Scaled, bool Scores, ExponentialCheck check, int Weights, class Faults>
 HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTile& sub, const Block& block, std::int64_t t,
@@ -159,9 +165,7 @@ HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTi
             hn::StoreU(copy, d, state.maximum_copy_T + at);
             const Vector again = exponential(hn::Sub(old_copy, copy));
             const auto same = hn::And(hn::Eq(maximum[v], copy), hn::Eq(correction, again));
-            // A row whose score is NaN has no maximum; its checks of scores say so.
-            const auto numbers = hn::Eq(copy, copy);
-            raise(guard, Alarm::maxima, sub, block, at, hn::AndNot(same, numbers), hn::Sub(correction, again), hn::Zero(d));
+            raise(guard, Alarm::maxima, sub, block, at, hn::AndNot(same, checkable(state, at)), hn::Sub(correction, again), hn::Zero(d));
         }
     }
     const float* HWY_RESTRICT values = guard.sums->value_sums_M + block.first;
@@ -198,7 +202,7 @@ HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTi
             float* scores = guard.scratch.score_sum_T + sub.first_row + at;
             hn::StoreU(hn::Add(hn::LoadU(d, scores), running[v].score), d, scores);
         }
-        const auto bad = running[v].wrong_exponentials(block.keys);
+        const auto bad = hn::And(running[v].wrong_exponentials(block.keys), checkable(state, at));
         raise(guard, Alarm::exponentials, sub, block, at, bad, hn::Zero(d), hn::Zero(d));
     }
 }

@@ -112,10 +112,7 @@ void KvCache::encode(std::int64_t key_head, std::int64_t first, std::int64_t end
         one.key_magnitudes_D = block_magnitudes.data();
         kernel.encode_keys(shape_.dtype, row(false, key_head, block * block_keys_), {.row = columns}, nullptr, keys, columns, block_keys_,
                            scratch, one);
-        for (std::int64_t c = 0; c < columns; ++c) {
-            // Written so that NaN stays.
-            if (!(block_magnitudes[c] <= growing.magnitudes_D[c])) growing.magnitudes_D[c] = block_magnitudes[c];
-        }
+        for (std::int64_t c = 0; c < columns; ++c) growing.magnitudes_D[c] = std::max(growing.magnitudes_D[c], block_magnitudes[c]);
         if (keys == block_keys_) growing.full_magnitudes_D = growing.magnitudes_D;
         growing.sums.keys_finite = growing.sums.keys_finite && one.keys_finite;
     }

@@ -18,7 +18,8 @@ namespace plumb::kernels::protect {
 /// bits confirm a fault, and a third run decides. The same bits with the same alarm put the operands under suspicion: packed keys and
 /// values are compared with their digests and packed again from the caller's memory. What two runs do not agree on is `unresolved`.
 ///
-/// Rows whose scores or values are not finite cannot be told from faults: they alarm, and end as false alarms.
+/// Rows whose operands are not finite cannot be checked: they are counted as unchecked_rows and raise no alarm. Where finite operands give
+/// scores or outputs that are not, the row alarms, and stays unresolved: nobody can tell it from a fault.
 /// Errors: as fused(); Error{unsupported} for precision high and medium, whose kernel carries no checks.
 Report protected_attention(const attention::Problem& problem, const Protection& protection, void* out,
                            const attention::Strides& out_strides, float* lse_BHN = nullptr, float* row_sums_BHN = nullptr);
