@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "bench/paired.h"
+#include "paired.h"
 #include "kernels/attention/inputs.h"
 #include "kernels/isa.h"
 #include "kernels/probe/peak.h"

@@ -42,7 +42,7 @@ int main(void) {
     plumb_attention_evidence evidence[4];
     plumb_attention_report report = plumb_attention_report_default(evidence, 4);
     const plumb_attention_status status =
-        plumb_attention_forward(&problem, PLUMB_ATTENTION_PROTECT_NONE, out, &strides, &lse[0][0], &report);
+        plumb_attention_forward(&problem, PLUMB_ATTENTION_PROTECT_CORRECT, out, &strides, &lse[0][0], &report);
     if (status != PLUMB_ATTENTION_OK) {
         fprintf(stderr, "%s: %s\n", plumb_attention_status_name(status), plumb_attention_last_error());
         return 1;

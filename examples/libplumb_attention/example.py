@@ -11,7 +11,7 @@ q, k, v = (torch.randn(2, 4, 48, 32, requires_grad=True) for _ in range(3))
 keep = torch.rand(2, 1, 48, 48) > 0.2  # True = attend, as in scaled_dot_product_attention
 keep[..., 0] = True
 
-out, lse, report = torch.ops.plumb.attention(q, k, v, keep, protect="none")
+out, lse, report = torch.ops.plumb.attention(q, k, v, keep, protect="correct")
 print(dict(zip(torch.ops.plumb.report_columns(), report.tolist())))
 gradients = torch.autograd.grad(out.square().sum(), (q, k, v))
 

@@ -150,15 +150,16 @@ enum {
     PLUMB_ATTENTION_CHECK_OUTPUTS = 3,
     PLUMB_ATTENTION_CHECK_KEY_COUNT = 4,
     PLUMB_ATTENTION_CHECK_OPERANDS = 5,
-    PLUMB_ATTENTION_CHECK_HANDOFF = 6
+    PLUMB_ATTENTION_CHECK_GRADIENTS = 6,
+    PLUMB_ATTENTION_CHECK_HANDOFF = 7
 };
 
 /* What became of it. */
 enum {
     PLUMB_ATTENTION_DETECTED = 0,    /* protection DETECT: reported and left as it is */
     PLUMB_ATTENTION_CORRECTED = 1,   /* two of three runs agree bit by bit and pass the checks */
-    PLUMB_ATTENTION_FALSE_ALARM = 2, /* the second run gave the same bits and the operands are intact */
-    PLUMB_ATTENTION_UNRESOLVED = 3   /* no two runs agree, or an operand is damaged and no source of it is left */
+    PLUMB_ATTENTION_FALSE_ALARM = 2, /* all runs gave the same bits, the operands are intact, and rounding alone may explain it */
+    PLUMB_ATTENTION_UNRESOLVED = 3   /* no two runs agree and pass, or an operand is damaged and no source of it is left */
 };
 
 /* One alarm. Places that it does not have are -1. */
@@ -184,6 +185,7 @@ typedef struct plumb_attention_report {
     uint64_t evidence_size;             /* in: sizeof(plumb_attention_evidence) */
     int64_t evidence_count;             /* records written: at most the capacity, and at most 64 */
     int64_t row_checks;                 /* residuals compared with a threshold */
+    int64_t unchecked_rows;             /* rows whose operands are not finite: no check can hold */
     int64_t alarms;
     int64_t corrected;
     int64_t false_alarms;
@@ -228,7 +230,7 @@ static inline plumb_attention_gradients plumb_attention_gradients_default(void) 
 /* Writes B x H x N x E numbers of type problem.dtype to `out` and, unless NULL, to `lse` the B x H x N logarithms (natural) of the sums of
  * exp over visible keys, contiguous fp32. A query that sees no key gets a row of zeros and the log-sum-exp -inf.
  * protection: PLUMB_ATTENTION_PROTECT_...; at every level the bits of a run without faults are the same.
- * report: filled whenever the status is OK or UNTRUSTED; may be NULL. Rows with NaN or inf in their scores or values raise false alarms.
+ * report: filled whenever the status is OK or UNTRUSTED; may be NULL.
  * Error against fp64: at most twice that of the same steps in plain fp32, then one rounding to dtype. */
 PLUMB_ATTENTION_API plumb_attention_status plumb_attention_forward(const plumb_attention_problem* problem, int32_t protection, void* out,
                                                                    const plumb_attention_strides* out_strides, float* lse,

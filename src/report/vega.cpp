@@ -193,6 +193,11 @@ json x_channel(const FigureData& data, int width) {
     } else {
         channel["scale"] = {{"zero", !extent.empty() && extent.low >= 0 && extent.low <= 0.3 * extent.high}, {"padding", 10}};
     }
+    const auto is_whole = [](const FigureRow& row) { return !row.x_number || *row.x_number == std::round(*row.x_number); };
+    if (!data.figure.table.empty() && std::ranges::all_of(data.rows, is_whole)) {  // rounds, steps: none lies between two
+        channel["axis"]["tickMinStep"] = 1;
+        channel["scale"]["nice"] = false;
+    }
     return channel;
 }
 

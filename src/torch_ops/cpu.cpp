@@ -23,6 +23,7 @@ using kernels::attention::Backward;
 using kernels::attention::MaskKind;
 using kernels::attention::Problem;
 using kernels::attention::Strides;
+using kernels::protect::Level;
 
 /// Arguments that fit. `hidden` and `bias` as split_mask() makes them; no key that causality hides from every query.
 struct Arguments {
@@ -133,12 +134,12 @@ Bound bind(const Arguments& a) {
 }
 
 /// `lse` is contiguous.
-Row forward(const Arguments& a, std::int64_t wanted, const at::Tensor& out_BHNE, const at::Tensor& lse_BHN) {
+Row forward(const Arguments& a, Level wanted, const at::Tensor& out_BHNE, const at::Tensor& lse_BHN) {
     const Bound bound = bind(a);
     return run_reported(bound.problem, wanted, out_BHNE.mutable_data_ptr(), strides_of(out_BHNE), lse_BHN.mutable_data_ptr<float>());
 }
 
-Row forward_by_head(const Arguments& a, std::int64_t wanted, const at::Tensor& out_BHNE, const at::Tensor& lse_BHN) {
+Row forward_by_head(const Arguments& a, Level wanted, const at::Tensor& out_BHNE, const at::Tensor& lse_BHN) {
     Row row = {};
     for (std::int64_t h = 0; h < a.q_BHND.size(1); ++h) {
         const at::Tensor lse = at::empty({lse_BHN.size(0), 1, lse_BHN.size(2)}, lse_BHN.options());
@@ -230,7 +231,7 @@ ThreeTensors gradient_results(const at::Tensor& q, const at::Tensor& k, const at
 ThreeTensors attention_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::optional<at::Tensor>& mask,
                            bool causal, std::optional<double> scale, std::string_view protect) {
     return with_torch_errors([&] {
-        const std::int64_t wanted = level_of(protect);
+        const Level wanted = kernels::protect::level_named(protect);
         const Arguments arguments = make_arguments(q, k, v, mask, causal, scale);
         const ThreeTensors results = attention_results(q, v);
         const auto& [out_BHNE, lse_BHN, report] = results;

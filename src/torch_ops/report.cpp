@@ -2,14 +2,29 @@
 #include "torch_ops/report.h"
 
 #include <algorithm>
+#include <cmath>
 
-#include "base/error.h"
-#include "base/text.h"
+#include "kernels/protect/protected_attention.h"
 
 namespace plumb::torch_ops {
 
+namespace {
+
+using kernels::protect::Level;
+using kernels::protect::Report;
+
+/// In millionths; what is too large for that, and NaN, as the largest number.
+std::int64_t in_millionths(double share) {
+    constexpr double most = 9e18;
+    const double scaled = share * 1e6;
+    return static_cast<std::int64_t>(scaled < most ? scaled : most);
+}
+
+}  // namespace
+
 std::vector<std::string> column_names() {
-    return {"level", "row_checks", "alarms", "corrected", "false_alarms", "unresolved", "trusted", "largest_residual_ppm"};
+    return {"level",      "row_checks", "unchecked_rows",      "alarms", "corrected", "false_alarms",
+            "unresolved", "trusted",    "largest_residual_ppm"};
 }
 
 Row joined(const Row& a, const Row& b) {
@@ -21,20 +36,20 @@ Row joined(const Row& a, const Row& b) {
     return sum;
 }
 
-std::int64_t level_of(std::string_view protect) {
-    const std::vector<std::string> names = {"none", "detect", "correct"};
-    const auto found = std::find(names.begin(), names.end(), protect);
-    if (found == names.end())
-        throw base::Error(base::ErrorKind::usage, "protect is '" + std::string(protect) + "'", base::suggest(protect, names));
-    return found - names.begin();
-}
-
-Row run_reported(const kernels::attention::Problem& problem, std::int64_t wanted, void* out, const kernels::attention::Strides& out_strides,
+Row run_reported(const kernels::attention::Problem& problem, Level wanted, void* out, const kernels::attention::Strides& out_strides,
                  float* lse_BHN) {
-    if (wanted != 0)
-        throw base::Error(base::ErrorKind::unsupported, "this version of the library has no protected attention", "pass protect=\"none\"");
-    kernels::attention::fused(problem, out, out_strides, lse_BHN);
-    return {};
+    const Report found = kernels::protect::protected_attention(problem, {.level = wanted}, out, out_strides, lse_BHN);
+    Row row = {};
+    row[level] = static_cast<std::int64_t>(wanted);
+    row[row_checks] = found.row_checks;
+    row[unchecked_rows] = found.unchecked_rows;
+    row[alarms] = found.alarms;
+    row[corrected] = found.corrected;
+    row[false_alarms] = found.false_alarms;
+    row[unresolved] = found.unresolved;
+    row[trusted] = wanted != Level::none && found.trusted() ? 1 : 0;
+    row[largest_residual_ppm] = in_millionths(found.largest_residual);
+    return row;
 }
 
 }  // namespace plumb::torch_ops

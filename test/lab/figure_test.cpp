@@ -75,10 +75,10 @@ TEST(FigureJson, KeepsEveryMember) {
 }
 
 TEST(FigureJson, AStudyRunBeforeFiguresHadTablesIsRead) {
-    nlohmann::json json = to_json(full_figure());
-    json.erase("table");
-    EXPECT_EQ(figure_from_json(json).table, "");
-    EXPECT_EQ(figure_from_json(json).graphviz, full_figure().graphviz);
+    nlohmann::json older = to_json(full_figure());
+    older.erase("table");
+    EXPECT_EQ(figure_from_json(older).table, "");
+    EXPECT_EQ(figure_from_json(older).graphviz, full_figure().graphviz);
 }
 
 TEST(FigureJson, KeepsTheAbsenceOfABaseline) {

@@ -111,7 +111,7 @@ void expect_exact(const Call& c, const std::string& what) {
     const std::int64_t group = c.q.size(1) / c.k.size(1);
     const Tensor expected_lse = at::logsumexp(exact_scores(c, as_double(c.q), as_double(c.k).repeat_interleave(group, 1)), {-1});
     EXPECT_TRUE(at::allclose(as_double(lse), expected_lse, 1e-5, 1e-5)) << what;
-    EXPECT_EQ(report.numel(), 8) << what;
+    EXPECT_EQ(report.numel(), 9) << what;
 }
 
 /// dq, dk and dv of sum(out x weights).
@@ -177,8 +177,8 @@ TEST(TorchAttention, HasTheDocumentedSchema) {
               "plumb::attention(Tensor q, Tensor k, Tensor v, Tensor? mask=None, bool causal=False, float? scale=None, "
               "str protect=\"none\") -> (Tensor out, Tensor lse, Tensor report)");
     const auto columns = c10::Dispatcher::singleton().findSchemaOrThrow("plumb::report_columns", "").typed<std::vector<std::string>()>();
-    EXPECT_THAT(columns.call(), testing::ElementsAre("level", "row_checks", "alarms", "corrected", "false_alarms", "unresolved", "trusted",
-                                                     "largest_residual_ppm"));
+    EXPECT_THAT(columns.call(), testing::ElementsAre("level", "row_checks", "unchecked_rows", "alarms", "corrected", "false_alarms",
+                                                     "unresolved", "trusted", "largest_residual_ppm"));
 }
 
 TEST(TorchAttention, MeansWhatSdpaMeansForEveryMask) {

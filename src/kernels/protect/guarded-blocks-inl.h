@@ -127,15 +127,15 @@ template <class Faults>
 void absorb(GuardedSub& guarded, const Block& block, bool first_block, const TileScratch& scratch, const Guard& guard, Faults& faults) {
     const SubTile& sub = guarded.sub;
     const bool cut = sub.all.begin > block.first || sub.all.end < block.end();
-    const bool as_product = !sub.biased && !cut && !sub.marked;
+    const bool on_the_way = !sub.biased && !cut && !sub.marked && sums_scores<Faults>(sub);
     if (guarded.scores_checked) add_pending(guarded, block, guard);
     if constexpr (Faults::present) faults.before_scores(sub, block);
     arithmetic::score_block(sub, block, scratch);
     if constexpr (Faults::present) faults.after_scores(sub, block, scratch);
-    if (guarded.scores_checked && !as_product) sum_scores(guarded, block.keys, scratch);
+    if (guarded.scores_checked && !on_the_way) sum_scores(guarded, block.keys, scratch);
     if (sub.biased) arithmetic::add_bias(sub, block, scratch);
     arithmetic::hide_block(sub, block, scratch);
-    exponentiate_block(sub, block, guarded.scores_checked && as_product, scratch, guarded.state, guard, faults);
+    exponentiate_block(sub, block, guarded.scores_checked && on_the_way, scratch, guarded.state, guard, faults);
     if (guarded.pending == pending_blocks) compare_scores(guarded, guard);
     if constexpr (Faults::present) faults.after_softmax(sub, block, scratch, guarded.state);
     if (!sub.tile->values_finite) {

@@ -219,11 +219,10 @@ HWY_NOINLINE void exponentiate_all(const SubTile& sub, const Block& block, const
 template <bool Scaled, bool Scores, ExponentialCheck check, class Faults>
 void exponentiate_with(const SubTile& sub, const Block& block, const attention::TileScratch& scratch, const GuardState& state,
                        const Guard& guard, Faults& faults) {
-    if (guard.checks.second_weights) {
-        exponentiate_all<Scaled, Scores, check, 2>(sub, block, scratch, state, guard, faults);
-    } else {
-        exponentiate_all<Scaled, Scores, check, 1>(sub, block, scratch, state, guard, faults);
+    if constexpr (!Faults::present) {
+        if (!guard.checks.second_weights) return exponentiate_all<Scaled, Scores, check, 1>(sub, block, scratch, state, guard, faults);
     }
+    exponentiate_all<Scaled, Scores, check, 2>(sub, block, scratch, state, guard, faults);
 }
 
 template <bool Scaled, bool Scores, class Faults>
@@ -241,15 +240,22 @@ void exponentiate_with(const SubTile& sub, const Block& block, const attention::
     }
 }
 
-/// `sum_scores`: the block is as the product left it, so its scores can be summed on the way.
+/// Whether exponentiate_block() can sum the scores of a block that is as the product left it; else they are summed before.
+template <class Faults>
+bool sums_scores(const SubTile& sub) {
+    return !Faults::present && sub.exponent_scale == 1;
+}
+
+/// Fewer forms where nothing is timed: a scale of 1 gives the same bits as none, and unused sums do no harm.
 template <class Faults>
 void exponentiate_block(const SubTile& sub, const Block& block, bool sum_scores, const attention::TileScratch& scratch,
                         const GuardState& state, const Guard& guard, Faults& faults) {
-    if (sub.exponent_scale == 1) {
-        if (sum_scores) return exponentiate_with<false, true>(sub, block, scratch, state, guard, faults);
-        return exponentiate_with<false, false>(sub, block, scratch, state, guard, faults);
+    if constexpr (!Faults::present) {
+        if (sub.exponent_scale == 1) {
+            if (sum_scores) return exponentiate_with<false, true>(sub, block, scratch, state, guard, faults);
+            return exponentiate_with<false, false>(sub, block, scratch, state, guard, faults);
+        }
     }
-    if (sum_scores) return exponentiate_with<true, true>(sub, block, scratch, state, guard, faults);
     exponentiate_with<true, false>(sub, block, scratch, state, guard, faults);
 }
 

@@ -2,8 +2,9 @@
 #include "kernels/protect/protection.h"
 
 #include <array>
-
-#include <fmt/format.h>
+#include <cstdio>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -24,7 +25,8 @@ Enum named(const std::array<std::string_view, count>& names, std::string_view na
         if (names[i] == name) return static_cast<Enum>(i);
     }
     const std::vector<std::string> known(names.begin(), names.end());
-    throw base::Error(base::ErrorKind::usage, fmt::format("no {} is called '{}'", kind, name), base::suggest(name, known));
+    throw base::Error(base::ErrorKind::usage, "no " + std::string(kind) + " is called '" + std::string(name) + "'",
+                      base::suggest(name, known));
 }
 
 }  // namespace
@@ -56,12 +58,15 @@ ThresholdKind threshold_kind_named(std::string_view name) {
 }
 
 std::string describe(const Evidence& evidence) {
-    std::string place = fmt::format("key head {}", evidence.key_head);
-    if (evidence.tile >= 0) place += fmt::format(", tile {}", evidence.tile);
-    if (evidence.row >= 0) place += fmt::format(", row {}", evidence.row);
-    if (evidence.first_key >= 0) place += fmt::format(", keys from {}", evidence.first_key);
-    return fmt::format("{} of {}: residual {:.3g}, threshold {:.3g}, thread {}, core {}: {}", name(evidence.alarm), place,
-                       evidence.residual, evidence.threshold, evidence.thread, evidence.core, name(evidence.outcome));
+    std::string place = "key head " + std::to_string(evidence.key_head);
+    if (evidence.tile >= 0) place += ", tile " + std::to_string(evidence.tile);
+    if (evidence.row >= 0) place += ", row " + std::to_string(evidence.row);
+    if (evidence.first_key >= 0) place += ", keys from " + std::to_string(evidence.first_key);
+    std::array<char, 64> size = {};
+    std::snprintf(size.data(), size.size(), "residual %.3g, threshold %.3g", static_cast<double>(evidence.residual),
+                  static_cast<double>(evidence.threshold));
+    return std::string(name(evidence.alarm)) + " of " + place + ": " + size.data() + ", thread " + std::to_string(evidence.thread) +
+           ", core " + std::to_string(evidence.core) + ": " + std::string(name(evidence.outcome));
 }
 
 }  // namespace plumb::kernels::protect
