@@ -9,11 +9,11 @@
 
 #include <string>
 
-#include "paired.h"
 #include "kernels/attention/inputs.h"
 #include "kernels/isa.h"
 #include "kernels/probe/peak.h"
 #include "kernels/protect/protected_attention.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
