@@ -5,9 +5,7 @@
 // fused is faster. Useful: --benchmark_filter=step, --benchmark_min_time=2
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,10 +18,12 @@
 #include "kernels/probe/peak.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
 
+using bench::seconds;
 using kernels::attention::Inputs;
 using kernels::attention::Layout;
 using kernels::attention::MaskKind;
@@ -48,12 +48,6 @@ const Workload workloads[] = {
     {"B32/H8/N32/D64/fp32", {32, 8, 32, 32, 64, 64}},
     {"H2/N1024/D64/bf16", {1, 2, 1024, 1024, 64, 64}, MaskKind::none, base::Dtype::bf16},
 };
-
-double seconds(const std::function<void()>& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// Operations a second of the probe, measured for about 0.1 ms.
 double peak_now() {
@@ -119,37 +113,27 @@ void pair_steps(benchmark::State& state, const Workload& workload) {
     const auto problem = data.inputs.problem(threads);
     const auto fused = nn::make_attention_gradients("fused", problem, data.dout.data(), data.dout_strides);
     const auto peer = nn::make_attention_gradients("sdpa", problem, data.dout.data(), data.dout_strides);
-    struct Times {
-        std::vector<double> backward, step;
-    } fused_times, peer_times;
-    const auto run = [](nn::AttentionGradients& gradients, Times& times) {
+    bench::Pairs steps, backwards;
+    const auto run = [](nn::AttentionGradients& gradients, std::vector<double>& backward_times) {
         const double forward = seconds([&] { gradients.forward(); });
-        times.backward.push_back(seconds([&] { gradients.backward(); }));
-        times.step.push_back(forward + times.backward.back());
+        backward_times.push_back(seconds([&] { gradients.backward(); }));
+        return forward + backward_times.back();
     };
-    run(*fused, fused_times);
-    run(*peer, peer_times);
-    fused_times = peer_times = {};
+    run(*fused, backwards.own);
+    run(*peer, backwards.other);
+    backwards = {};
 
     const double operations = kernels::attention::operations(problem) + backward_operations(problem);
     std::vector<double> shares;
     for (auto _ : state) {
-        const bool fused_first = fused_times.step.size() % 2 == 0;
-        if (fused_first) run(*fused, fused_times);
-        run(*peer, peer_times);
-        if (!fused_first) run(*fused, fused_times);
-        state.SetIterationTime(fused_times.step.back());
-        shares.push_back(operations / fused_times.step.back() / peak_now());
+        steps.sample(
+            state, [&] { return run(*fused, backwards.own); }, [&] { return run(*peer, backwards.other); });
+        shares.push_back(operations / steps.own.back() / peak_now());
     }
-    const auto report = [&](const std::string& pass, const std::vector<double>& of_fused, const std::vector<double>& of_peer) {
-        const base::Interval ratio = base::paired_ratio(of_peer, of_fused);
-        state.counters[pass + "_peer/fused"] = ratio.value;
-        state.counters[pass + "_low"] = ratio.low;
-        state.counters[pass + "_high"] = ratio.high;
-        state.counters[pass + "_ms"] = base::median(of_fused) * 1e3;
-    };
-    report("step", fused_times.step, peer_times.step);
-    report("backward", fused_times.backward, peer_times.backward);
+    steps.report(state, "step_peer/fused", "step_");
+    backwards.report(state, "backward_peer/fused", "backward_");
+    state.counters["step_ms"] = base::median(steps.own) * 1e3;
+    state.counters["backward_ms"] = base::median(backwards.own) * 1e3;
     state.counters["share_of_peak"] = base::median(shares);
 }
 
@@ -172,9 +156,6 @@ void register_all() {
 
 int main(int argc, char** argv) {
     plumb::register_all();
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     benchmark::AddCustomContext("LibTorch", plumb::nn::torch_version().empty() ? "absent" : plumb::nn::torch_version());
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
+    return plumb::bench::run_registered(argc, argv);
 }

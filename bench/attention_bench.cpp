@@ -9,8 +9,6 @@
 // its 95 % interval, and above 1 means that fused is faster. Useful: --benchmark_filter=paired, --benchmark_min_time=2
 #include <benchmark/benchmark.h>
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,10 +19,12 @@
 #include "kernels/isa.h"
 #include "kernels/probe/peak.h"
 #include "nn/attention_peers.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
 
+using bench::seconds;
 using kernels::attention::Implementation;
 using kernels::attention::Inputs;
 using kernels::attention::Layout;
@@ -100,12 +100,6 @@ const Workload workloads[] = {
 
 Inputs inputs_of(const Workload& workload) {
     return make_inputs(workload.shape, {.mask = workload.mask, .layout = workload.layout, .dtype = workload.dtype}, "uniform01", seed);
-}
-
-double seconds(const std::function<void()>& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// The inputs' problem in the workload's precision.
@@ -207,28 +201,19 @@ void pair_with_peer(benchmark::State& state, const Workload& workload, const std
     base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(problem.shape)));
     const double operations = kernels::attention::operations(problem);
 
-    std::vector<double> fused_times;
-    std::vector<double> peer_times;
+    bench::Pairs pairs;
     Probe probe(workload);
     const auto run_fused = [&] {
-        fused_times.push_back(seconds([&] { fused.run(problem, out.bytes()); }));
-        probe.take(operations, fused_times.back());
+        const double time = seconds([&] { fused.run(problem, out.bytes()); });
+        probe.take(operations, time);
+        return time;
     };
-    const auto run_peer = [&] { peer_times.push_back(seconds([&] { peer->forward(); })); };
+    const auto run_peer = [&] { return seconds([&] { peer->forward(); }); };
     fused.run(problem, out.bytes());
     peer->forward();
-    for (auto _ : state) {
-        const bool fused_first = fused_times.size() % 2 == 0;
-        if (fused_first) run_fused();
-        run_peer();
-        if (!fused_first) run_fused();
-        state.SetIterationTime(fused_times.back());
-    }
-    probe.report(state, operations, fused_times);
-    const base::Interval ratio = base::paired_ratio(peer_times, fused_times);
-    state.counters["peer/fused"] = ratio.value;
-    state.counters["low"] = ratio.low;
-    state.counters["high"] = ratio.high;
+    for (auto _ : state) pairs.sample(state, run_fused, run_peer);
+    probe.report(state, operations, pairs.own);
+    pairs.report(state, "peer/fused");
 }
 
 void register_all() {
@@ -264,9 +249,6 @@ void register_all() {
 
 int main(int argc, char** argv) {
     plumb::register_all();
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     benchmark::AddCustomContext("LibTorch", plumb::nn::torch_version().empty() ? "absent" : plumb::nn::torch_version());
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
+    return plumb::bench::run_registered(argc, argv);
 }

@@ -10,9 +10,7 @@
 //   mixedruns   runs of 1 or 5, at random, of a number that grows by 1 to 9: half of the groups of four runs are not short
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,10 +19,12 @@
 #include "base/statistics.h"
 #include "kernels/codec/codec.h"
 #include "kernels/isa.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
 
+using bench::seconds;
 using kernels::codec::Codec;
 using kernels::codec::codec_named;
 using kernels::codec::Element;
@@ -102,12 +102,6 @@ ByteVector make_data(const DataSet& set, std::size_t element_bytes) {
     return bytes;
 }
 
-double seconds(const std::function<void()>& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// One data set cut into chunks, both directions.
 class Chunks {
   public:
@@ -159,19 +153,15 @@ void measure(benchmark::State& state, const DataSet& set, Element element, const
     chunks.compress();
     chunks.decompress();
     if (!chunks.right()) state.SkipWithError("the round trip does not give the input back");
-    std::vector<double> times;
-    std::vector<double> copy_times;
+    bench::Pairs pairs;
     for (auto _ : state) {
-        const auto run = [&] { times.push_back(seconds([&] { compress ? chunks.compress() : chunks.decompress(); })); };
-        const bool copy_first = times.size() % 2 == 1;
-        if (!copy_first) run();
-        copy_times.push_back(seconds([&] { chunks.copy(); }));
-        if (copy_first) run();
-        state.SetIterationTime(times.back());
+        pairs.sample(
+            state, [&] { return seconds([&] { compress ? chunks.compress() : chunks.decompress(); }); },
+            [&] { return seconds([&] { chunks.copy(); }); });
     }
     kernels::reset_isa();
-    state.counters["GB/s"] = static_cast<double>(total_bytes) / base::median(times) / 1e9;
-    state.counters["share_of_memcpy"] = base::paired_ratio(copy_times, times).value;
+    state.counters["GB/s"] = static_cast<double>(total_bytes) / base::median(pairs.own) / 1e9;
+    state.counters["share_of_memcpy"] = base::paired_ratio(pairs.other, pairs.own).value;
     state.counters["ratio"] = chunks.ratio();
 }
 
@@ -213,8 +203,5 @@ void register_all() {
 
 int main(int argc, char** argv) {
     plumb::register_all();
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
+    return plumb::bench::run_registered(argc, argv);
 }

@@ -5,8 +5,6 @@
 // nvcomp-gdeflate's level 1 and a ratio not below its.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,10 +13,12 @@
 #include "base/statistics.h"
 #include "families/compression/input.h"
 #include "kernels/codec/codec.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
 
+using bench::seconds;
 using families::compression::Content;
 using families::compression::Span;
 using kernels::codec::Codec;
@@ -29,12 +29,6 @@ struct Side {
     std::string codec;
     int level;
 };
-
-double seconds(const std::function<void()>& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// A codec at work on all chunks of a file, in one thread.
 class Work {
@@ -84,20 +78,13 @@ class Work {
 
 void measure(benchmark::State& state, Work& own, Work& other, bool compress) {
     const auto run = [&](Work& work) { return seconds([&] { compress ? work.compress() : work.decompress(); }); };
-    std::vector<double> own_times, other_times;
-    for (auto _ : state) {
-        const bool own_first = own_times.size() % 2 == 0;
-        if (own_first) own_times.push_back(run(own));
-        other_times.push_back(run(other));
-        if (!own_first) own_times.push_back(run(own));
-        state.SetIterationTime(own_times.back());
-    }
-    const base::Interval speed = base::paired_ratio(other_times, own_times);
-    state.counters["speed/other"] = speed.value;
-    state.counters["low"] = speed.low;
-    state.counters["high"] = speed.high;
-    state.counters["MB/s"] = static_cast<double>(own.bytes()) / base::median(own_times) / 1e6;
-    state.counters["other_MB/s"] = static_cast<double>(own.bytes()) / base::median(other_times) / 1e6;
+    bench::Pairs pairs;
+    for (auto _ : state)
+        pairs.sample(
+            state, [&] { return run(own); }, [&] { return run(other); });
+    pairs.report(state, "speed/other");
+    state.counters["MB/s"] = static_cast<double>(own.bytes()) / base::median(pairs.own) / 1e6;
+    state.counters["other_MB/s"] = static_cast<double>(own.bytes()) / base::median(pairs.other) / 1e6;
     state.counters["ratio"] = own.ratio();
     state.counters["other_ratio"] = other.ratio();
 }
@@ -136,6 +123,5 @@ int main(int argc, char** argv) {
         plumb::add(file, {"gdeflate", 6}, {"nvcomp-gdeflate", 6}, true);
         plumb::add(file, {"gdeflate", 9}, {"nvcomp-gdeflate", 12}, true);
     }
-    benchmark::Initialize(&argc, argv);
-    benchmark::RunSpecifiedBenchmarks();
+    return plumb::bench::run_registered(argc, argv);
 }

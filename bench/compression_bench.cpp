@@ -6,7 +6,6 @@
 #include <benchmark/benchmark.h>
 #include <zstd.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -15,22 +14,18 @@
 #include "base/statistics.h"
 #include "families/compression/engine.h"
 #include "families/compression/input.h"
+#include "paired.h"
 
 namespace plumb {
 namespace {
 
+using bench::seconds;
 using families::compression::Content;
 using families::compression::Engine;
 using families::compression::Span;
 
 constexpr std::size_t chunk_bytes = 65536;
 constexpr int level = 3;
-
-double seconds(const std::function<void()>& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// The shortest way to do what an engine does: no workers, no statistics, one buffer for all chunks.
 class BareLoop {
@@ -83,19 +78,12 @@ std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Content>& conten
 /// Runs both in turn; the counter is baseline time by candidate time.
 void pair(benchmark::State& state, const char* counter, const std::function<void()>& candidate, const std::function<void()>& baseline,
           std::size_t bytes) {
-    std::vector<double> candidate_times, baseline_times;
-    for (auto _ : state) {
-        const bool candidate_first = candidate_times.size() % 2 == 0;
-        if (candidate_first) candidate_times.push_back(seconds(candidate));
-        baseline_times.push_back(seconds(baseline));
-        if (!candidate_first) candidate_times.push_back(seconds(candidate));
-        state.SetIterationTime(candidate_times.back());
-    }
-    const base::Interval ratio = base::paired_ratio(baseline_times, candidate_times);
-    state.counters[counter] = ratio.value;
-    state.counters["low"] = ratio.low;
-    state.counters["high"] = ratio.high;
-    state.counters["MB/s"] = static_cast<double>(bytes) / base::median(candidate_times) / 1e6;
+    bench::Pairs pairs;
+    for (auto _ : state)
+        pairs.sample(
+            state, [&] { return seconds(candidate); }, [&] { return seconds(baseline); });
+    pairs.report(state, counter);
+    state.counters["MB/s"] = static_cast<double>(bytes) / base::median(pairs.own) / 1e6;
 }
 
 void against_bare_loop(benchmark::State& state, bool compress) {
@@ -131,6 +119,5 @@ int main(int argc, char** argv) {
     add("zstd3/dickens/64KiB/decompress/engine", &against_bare_loop, false);
     add("zstd3/dickens/64KiB/compress/two-workers", &two_workers, true);
     add("zstd3/dickens/64KiB/decompress/two-workers", &two_workers, false);
-    benchmark::Initialize(&argc, argv);
-    benchmark::RunSpecifiedBenchmarks();
+    return plumb::bench::run_registered(argc, argv);
 }

@@ -41,6 +41,7 @@ plumb_need_library(lz4 lz4.h lz4)
 plumb_need_library(snappy snappy-c.h snappy)
 plumb_need_library(libdeflate libdeflate.h deflate)
 plumb_need_library(isal isa-l/igzip_lib.h isal)
+plumb_need_library(utf8proc utf8proc.h utf8proc)
 
 # The C library alone; its own target drags the compiler wrapper's flags along.
 set(HDF5_PREFER_PARALLEL OFF)

@@ -11,7 +11,7 @@ endforeach()
 
 add_library(header_check OBJECT EXCLUDE_FROM_ALL ${header_sources})
 target_compile_options(header_check PRIVATE -O0)
-target_link_libraries(header_check PRIVATE plumb_app plumb_report CLI11::CLI11 tomlplusplus::tomlplusplus SQLite::SQLite3 hwy::hwy OpenMP::OpenMP_CXX)
+target_link_libraries(header_check PRIVATE plumb_app plumb_report plumb_capi CLI11::CLI11 tomlplusplus::tomlplusplus SQLite::SQLite3 hwy::hwy OpenMP::OpenMP_CXX)
 if(TARGET LibTorch::cpu)
   target_link_libraries(header_check PRIVATE LibTorch::cpu)
 endif()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # plumb_library(NAME DEPS ... PRIVATE_DEPS ...) and plumb_test(FOLDER DEPS ...): every .cpp of a folder belongs to its target, so adding a file
 # edits no list. EXCLUDE takes names of files that another configuration builds instead. QUICK_BUILD is for code whose speed nobody measures:
-# JSON templates take half as long to compile at -O1 as at -O3, and a build from scratch must stay short.
+# JSON templates take half as long to compile at -O1 as at -O3, and a build from scratch must stay short. SHAREABLE is for code that ends up in
+# the shared libraries too: hidden symbols, so that calls inside stay as direct as in a program.
 set(plumb_quick_build $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 
 # A folder that holds headers only becomes an INTERFACE library of the same name.
 function(plumb_library name)
-  cmake_parse_arguments(ARG "QUICK_BUILD" "" "DEPS;PRIVATE_DEPS;EXCLUDE;ONLY" ${ARGN})
+  cmake_parse_arguments(ARG "QUICK_BUILD;SHAREABLE" "" "DEPS;PRIVATE_DEPS;EXCLUDE;ONLY" ${ARGN})
   plumb_sources(sources ${CMAKE_CURRENT_SOURCE_DIR} EXCLUDE ${ARG_EXCLUDE} ONLY ${ARG_ONLY})
   if(sources)
     add_library(plumb_${name} STATIC ${sources})
@@ -14,10 +15,25 @@ function(plumb_library name)
     if(ARG_QUICK_BUILD)
       target_compile_options(plumb_${name} PRIVATE ${plumb_quick_build})
     endif()
+    if(ARG_SHAREABLE)
+      set_target_properties(plumb_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
+    endif()
   else()
     add_library(plumb_${name} INTERFACE)
     target_link_libraries(plumb_${name} INTERFACE plumb_options ${ARG_DEPS})
   endif()
+endfunction()
+
+# plumb_shared_library(NAME FILE f EXPORTS map PRIVATE_DEPS ...): the folder as lib<f>.so, which other people's programs load: it exports what
+# the linker's version script names and nothing else, and needs at run time only those of its libraries that it really uses.
+function(plumb_shared_library name)
+  cmake_parse_arguments(ARG "" "FILE;EXPORTS" "PRIVATE_DEPS" ${ARGN})
+  plumb_sources(sources ${CMAKE_CURRENT_SOURCE_DIR})
+  add_library(plumb_${name} SHARED ${sources})
+  target_link_libraries(plumb_${name} PRIVATE plumb_options ${ARG_PRIVATE_DEPS})
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_EXPORTS})
+  target_link_options(plumb_${name} PRIVATE LINKER:--as-needed LINKER:--version-script=${exports})
+  set_target_properties(plumb_${name} PROPERTIES OUTPUT_NAME ${ARG_FILE} CXX_VISIBILITY_PRESET hidden LINK_DEPENDS ${exports})
 endfunction()
 
 function(plumb_test folder)

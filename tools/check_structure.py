@@ -16,6 +16,8 @@ from pathlib import Path
 MAY_USE = {
     "base": set(),
     "kernels": {"base"},
+    "capi": {"kernels", "base"},
+    "torch_ops": {"kernels", "base"},
     "nn": {"kernels", "base"},
     "lab": {"base"},
     "report": {"lab", "base"},
@@ -24,13 +26,14 @@ MAY_USE = {
 }
 TORCH_HEADER = re.compile(r"^(torch|ATen|c10|caffe2)/")
 TORCH_LIBRARY = re.compile(r"torch|c10", re.IGNORECASE)
-TORCH_TARGETS = {"plumb_nn", "header_check"}
+TORCH_FOLDERS = {("src", "nn"), ("src", "torch_ops"), ("test", "torch_ops")}
+TORCH_TARGETS = {"plumb_nn", "plumb_torch_ops", "test_torch_ops", "header_check"}
 LONGEST_FILE = 600
 
-CODE_FOLDERS = ("src", "test", "bench")
-SOURCE_FOLDERS = CODE_FOLDERS + ("tools", "cmake", "deps", "studies", ".ci")
+CODE_FOLDERS = ("src", "test", "bench", "include")
+SOURCE_FOLDERS = CODE_FOLDERS + ("examples", "tools", "cmake", "deps", "studies", ".ci")
 SOURCE_NAMES = {"CMakeLists.txt", "Makefile", "setup", "run"}
-SOURCE_SUFFIXES = {".h", ".cpp", ".py", ".cmake", ".toml", ".sh"}
+SOURCE_SUFFIXES = {".h", ".c", ".cpp", ".map", ".py", ".cmake", ".toml", ".sh"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 USING_NAMESPACE = re.compile(r"^\s*using\s+namespace\b")
@@ -69,15 +72,18 @@ def check_text(path, lines):
 def check_include(root, path, mark, name):
     """The complaint about one include line, or None."""
     if TORCH_HEADER.match(name):
-        if path.parts[:2] != ("src", "nn"):
-            return f"includes {name}: torch only under src/nn"
+        if path.parts[:2] not in TORCH_FOLDERS:
+            return f"includes {name}: torch only under {', '.join('/'.join(folder) for folder in sorted(TORCH_FOLDERS))}"
         if path.suffix != ".cpp":
-            return f"includes {name}: headers of src/nn are free of torch"
+            return f"includes {name}: headers are free of torch"
         return None
+    if path.parts[0] == "include":
+        return None if mark == "<" and "/" not in name else f"includes {name}: public headers stand alone"
     first = name.split("/")[0]
     if first not in MAY_USE and (mark == "<" or ("/" in name and not first.startswith("."))):
         return None
-    if not (root / "src" / name).is_file() and not (path.parts[0] != "src" and (root / "test" / name).is_file()):
+    homes = {"src", path.parts[0]}
+    if not any((root / home / name).is_file() for home in homes):
         return f'includes "{name}", which is no file under src/ (includes are written from there)'
     return check_edge(path, name)
 
@@ -120,7 +126,7 @@ def check_target(target, libraries):
     folder = target.removeprefix("plumb_").removeprefix("test_")
     for library in libraries:
         if TORCH_LIBRARY.search(library) and target not in TORCH_TARGETS:
-            yield f"{target} links {library}: torch only in plumb_nn"
+            yield f"{target} links {library}: torch only in {', '.join(sorted(TORCH_TARGETS))}"
         used = library.removeprefix("plumb_")
         if folder in MAY_USE and library.startswith("plumb_") and used in MAY_USE and used != folder and used not in MAY_USE[folder]:
             yield f"{target} links {library}: {folder} may use {', '.join(sorted(MAY_USE[folder])) or 'nothing'}"

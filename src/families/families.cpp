@@ -4,6 +4,7 @@
 #include "families/attention/family.h"
 #include "families/compression/family.h"
 #include "families/cotrain/family.h"
+#include "families/language/family.h"
 
 namespace plumb::families {
 
@@ -11,6 +12,7 @@ lab::Families all() {
     return {
         attention::make_family(),
         compression::make_family(),
+        language::make_family(),
         cotrain::make_family(),
     };
 }

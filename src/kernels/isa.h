@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction sets: what this host has and which one kernels use. PLUMB_ISA=scalar|avx2|avx512|amx forces one; one that the host lacks is
-// an error, never silently another. To add an instruction set: the enum, the table in isa.cpp, and a namespace in each dispatching file
-// (simd_targets.h).
+// an error, never silently another. To add an instruction set: the enum, the table in isa.cpp, and the namespace that serves it in
+// simd_targets.h.
 #pragma once
 #include <string_view>
 #include <vector>

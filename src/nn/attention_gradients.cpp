@@ -14,9 +14,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "kernels/attention/masks.h"
 #include "nn/attention_function.h"
 #include "nn/attention_peers.h"
+#include "nn/problem_tensors.h"
 
 namespace plumb::nn {
 
@@ -24,7 +24,6 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-using kernels::attention::MaskKind;
 using kernels::attention::Problem;
 using kernels::attention::Strides;
 
@@ -76,83 +75,46 @@ const Form& find_form(const std::string& name) {
     throw Error(ErrorKind::usage, "no attention gradients are called '" + name + "'", base::suggest(name, attention_gradient_names()));
 }
 
-at::Tensor view_BHRC(const Problem& problem, const void* data, std::int64_t heads, std::int64_t rows, std::int64_t columns,
-                     const Strides& strides) {
-    const at::ScalarType type = problem.dtype == base::Dtype::fp32   ? at::kFloat
-                                : problem.dtype == base::Dtype::bf16 ? at::kBFloat16
-                                                                     : at::kHalf;
-    // from_blob has no form for constant data; nothing writes to a leaf.
-    return at::from_blob(const_cast<void*>(data), {problem.shape.batch, heads, rows, columns},
-                         {strides.batch, strides.head, strides.row, strides.column}, type);
-}
-
-at::Tensor flags_of(const Problem& problem) {
-    const kernels::attention::Shape& s = problem.shape;
-    std::vector<std::int64_t> sizes;
-    if (problem.mask.kind == MaskKind::boolean) sizes = {s.batch, s.queries, s.keys};
-    if (problem.mask.kind == MaskKind::key_padding) sizes = {s.batch, s.keys};
-    if (sizes.empty()) return {};
-    return at::from_blob(const_cast<std::uint8_t*>(problem.mask.hidden), sizes, at::kByte).to(at::kBool);
-}
-
-at::Tensor visible_pairs(const Problem& problem) {
-    const kernels::attention::Shape& s = problem.shape;
-    at::Tensor visible_B1NM = at::empty({s.batch, 1, s.queries, s.keys}, at::kBool);
-    bool* next = visible_B1NM.mutable_data_ptr<bool>();
-    for (std::int64_t b = 0; b < s.batch; ++b) {
-        for (std::int64_t n = 0; n < s.queries; ++n) {
-            for (std::int64_t m = 0; m < s.keys; ++m) *next++ = !kernels::attention::is_hidden(problem, b, n, m);
-        }
-    }
-    return visible_B1NM;
+/// Heads first, as LibTorch's functions take them.
+at::Tensor view_BHRC(const Problem& problem, const void* data, const ArraySizes& sizes, const Strides& strides) {
+    return view_BRHC(problem, data, sizes, strides).transpose(1, 2);
 }
 
 Inputs wrap(const Problem& problem) {
-    const kernels::attention::Shape& s = problem.shape;
     Inputs in;
-    in.q_BHND = view_BHRC(problem, problem.q, s.heads, s.queries, s.head_dim, problem.q_strides).requires_grad_();
-    in.k_BGMD = view_BHRC(problem, problem.k, s.kv_heads(), s.keys, s.head_dim, problem.k_strides).requires_grad_();
-    in.v_BGME = view_BHRC(problem, problem.v, s.kv_heads(), s.keys, s.value_dim, problem.v_strides).requires_grad_();
-    in.flags = flags_of(problem);
+    in.q_BHND = view_BHRC(problem, problem.q, query_sizes(problem), problem.q_strides).requires_grad_();
+    in.k_BGMD = view_BHRC(problem, problem.k, key_sizes(problem), problem.k_strides).requires_grad_();
+    in.v_BGME = view_BHRC(problem, problem.v, value_sizes(problem), problem.v_strides).requires_grad_();
+    in.flags = hidden_flags(problem);
     in.scale = kernels::attention::effective_scale(problem);
     in.options = {problem.mask.kind, problem.mask.left, problem.mask.right, problem.scale, problem.threads};
-    // LibTorch's own causal mask aligns at the top left.
-    in.is_causal = problem.mask.kind == MaskKind::causal && problem.mask.left < 0 && s.queries == s.keys;
-    if (problem.mask.kind != MaskKind::none && !in.is_causal) in.visible_B1NM = visible_pairs(problem);
+    in.is_causal = is_causal_alone(problem);
+    const at::Tensor hidden = in.is_causal ? at::Tensor() : hidden_keys(problem);
+    if (hidden.defined()) in.visible_B1NM = hidden.logical_not().unsqueeze(1);
     return in;
-}
-
-/// Runs `action` with gradients and turns LibTorch's exceptions into plumb's.
-template <typename Action>
-auto guarded(const std::string& what, Action action) {
-    const at::AutoGradMode gradients(true);
-    try {
-        return action();
-    } catch (const c10::Error& error) {
-        throw Error(ErrorKind::failed, what + ": LibTorch says: " + error.what_without_backtrace());
-    }
 }
 
 class FormOnProblem : public AttentionGradients {
   public:
     FormOnProblem(const Form& form, const Problem& problem, const void* dout, const Strides& dout_strides)
         : form_(form), threads_(problem.threads) {
-        guarded(form.name, [&] {
+        guarded<at::AutoGradMode>(form.name, [&] {
             inputs_ = wrap(problem);
-            dout_BHNE_ = view_BHRC(problem, dout, problem.shape.heads, problem.shape.queries, problem.shape.value_dim, dout_strides);
+            dout_BHNE_ = view_BHRC(problem, dout, output_sizes(problem), dout_strides);
         });
     }
 
     void forward() override {
         set_torch_threads(threads_);
-        guarded(form_.name, [&] { out_BHNE_ = form_.compute(inputs_); });
+        guarded<at::AutoGradMode>(form_.name, [&] { out_BHNE_ = form_.compute(inputs_); });
     }
 
     void backward() override {
         if (!out_BHNE_.defined()) throw Error(ErrorKind::internal, std::string(form_.name) + ": backward() before forward()");
         set_torch_threads(threads_);
-        guarded(form_.name, [&] {
-            gradients_ = torch::autograd::grad({out_BHNE_}, {inputs_.q_BHND, inputs_.k_BGMD, inputs_.v_BGME}, {dout_BHNE_});
+        guarded<at::AutoGradMode>(form_.name, [&] {
+            gradients_ =
+                torch::autograd::grad({out_BHNE_}, {inputs_.q_BHND, inputs_.k_BGMD, inputs_.v_BGME}, {dout_BHNE_}, /*retain_graph=*/true);
         });
     }
 
@@ -172,7 +134,7 @@ class FormOnProblem : public AttentionGradients {
             throw Error(ErrorKind::internal, std::string(form_.name) + ": " + name + " has " + std::to_string(size) +
                                                  " elements, the destination " + std::to_string(target_BRHC.size()));
         }
-        guarded(form_.name, [&] {
+        guarded<at::AutoGradMode>(form_.name, [&] {
             const at::Tensor x_BRHC = x_BHRC.detach().transpose(1, 2);
             at::from_blob(target_BRHC.data(), x_BRHC.sizes(), at::kFloat).copy_(x_BRHC);
         });
@@ -198,9 +160,7 @@ std::string why_no_gradients(const std::string& name, const Problem& problem) {
     find_form(name);
     if (problem.bias.data != nullptr) return "gradients through a bias are not offered";
     if (problem.precision != kernels::attention::Precision::highest) return "gradients are computed in precision highest alone";
-    for (const Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides}) {
-        if (strides.batch < 0 || strides.head < 0 || strides.row < 0 || strides.column < 0) return "LibTorch takes no negative strides";
-    }
+    if (has_negative_strides(problem)) return "LibTorch takes no negative strides";
     return {};
 }
 

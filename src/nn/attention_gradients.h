@@ -17,7 +17,7 @@ class AttentionGradients {
     virtual ~AttentionGradients() = default;
     /// Computes the output with its history, on the problem's number of threads. Throws failed with LibTorch's message.
     virtual void forward() = 0;
-    /// The gradients of sum(out x dout) by q, k and v; once after each forward().
+    /// The gradients of sum(out x dout) by q, k and v, any number of times after a forward(): what it saved is kept.
     virtual void backward() = 0;
     /// Of the last forward(), B x N x H x E contiguous, widened to fp32.
     virtual void copy_output(std::span<float> out_BNHE) const = 0;

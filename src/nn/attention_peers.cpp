@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "kernels/attention/masks.h"
+#include "nn/problem_tensors.h"
 
 namespace plumb::nn {
 
@@ -25,9 +25,7 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-using kernels::attention::MaskKind;
 using kernels::attention::Problem;
-using kernels::attention::Strides;
 
 /// Views of the borrowed arrays, built once; an undefined `hidden` means that every key is visible.
 struct Inputs {
@@ -43,9 +41,7 @@ struct Inputs {
 };
 
 at::Tensor softmax_over_visible(at::Tensor score, const at::Tensor& hidden) {
-    if (hidden.defined()) {
-        score = score.masked_fill(hidden, -INFINITY);
-    }
+    if (hidden.defined()) score = score.masked_fill(hidden, -INFINITY);
     return at::softmax(score, -1);
 }
 
@@ -171,9 +167,7 @@ constexpr std::array<Form, 5> forms = {{
 
 const Form& find_form(const std::string& name) {
     for (const Form& form : forms) {
-        if (name == form.name) {
-            return form;
-        }
+        if (name == form.name) return form;
     }
     throw Error(ErrorKind::usage, "unknown attention peer '" + name + "'", base::suggest(name, attention_peers()));
 }
@@ -182,89 +176,23 @@ std::int64_t rank_of_stage(const kernels::attention::Shape& shape) {
     return shape.batch != 1 ? 4 : shape.heads != 1 ? 3 : 2;
 }
 
-at::ScalarType torch_type(base::Dtype dtype) {
-    return dtype == base::Dtype::fp32 ? at::kFloat : dtype == base::Dtype::bf16 ? at::kBFloat16 : at::kHalf;
-}
-
-at::Tensor view_BRHC(const Problem& problem, const void* data, std::int64_t heads, std::int64_t rows, std::int64_t columns,
-                     const Strides& strides) {
-    // from_blob has no form for constant data; no peer writes to its inputs.
-    const at::Tensor whole = at::from_blob(const_cast<void*>(data), {problem.shape.batch, rows, heads, columns},
-                                           {strides.batch, strides.row, strides.head, strides.column}, torch_type(problem.dtype));
+/// Below the batch stage without the axes that the stage does not have.
+at::Tensor at_stage(const Problem& problem, const at::Tensor& x_BRHC) {
     switch (rank_of_stage(problem.shape)) {
         case 2:
-            return whole.select(2, 0).select(0, 0);
+            return x_BRHC.select(2, 0).select(0, 0);
         case 3:
-            return whole.select(0, 0);
+            return x_BRHC.select(0, 0);
         default:
-            return whole;
+            return x_BRHC;
     }
-}
-
-at::Tensor copy_of_flags(const std::uint8_t* flags, at::IntArrayRef sizes) {
-    return at::from_blob(const_cast<std::uint8_t*>(flags), sizes, at::kByte).to(at::kBool);
-}
-
-/// True where causality or the window hides the key, (1, N, M); undefined without either. Aligned at the bottom right: LibTorch's own
-/// is_causal aligns at the top left.
-at::Tensor hidden_by_place(const Problem& problem) {
-    if (!kernels::attention::is_positional(problem.mask)) {
-        return {};
-    }
-    const kernels::attention::Shape& shape = problem.shape;
-    at::Tensor hidden_NM = at::ones({shape.queries, shape.keys}, at::kBool);
-    for (std::int64_t query = 0; query < shape.queries; ++query) {
-        const kernels::attention::KeyRange range = kernels::attention::range_of(problem, query);
-        if (range.size() > 0) {
-            hidden_NM.select(0, query).slice(0, range.begin, range.end).fill_(false);
-        }
-    }
-    return hidden_NM.unsqueeze(0);
-}
-
-at::Tensor hidden_by_marks(const Problem& problem) {
-    const kernels::attention::Shape& shape = problem.shape;
-    switch (problem.mask.kind) {
-        case MaskKind::boolean:
-            return copy_of_flags(problem.mask.hidden, {shape.batch, shape.queries, shape.keys});
-        case MaskKind::key_padding:
-            return copy_of_flags(problem.mask.hidden, {shape.batch, shape.keys}).unsqueeze(1);
-        case MaskKind::none:
-        case MaskKind::causal:
-        case MaskKind::sliding_window:
-            return {};
-    }
-    return {};
-}
-
-/// True where the key is hidden, (B or 1, N or 1, M); undefined without a mask.
-at::Tensor hidden_keys(const Problem& problem) {
-    const at::Tensor by_place = hidden_by_place(problem);
-    const at::Tensor by_marks = hidden_by_marks(problem);
-    if (by_place.defined() && by_marks.defined()) {
-        return by_place.logical_or(by_marks);
-    }
-    return by_place.defined() ? by_place : by_marks;
-}
-
-/// Over all four axes, in the type of q: a view of the borrowed numbers for fp32.
-at::Tensor bias_over_scores(const Problem& problem) {
-    const kernels::attention::Shape& shape = problem.shape;
-    const Strides& strides = problem.bias.strides;
-    if (problem.bias.data == nullptr) {
-        return {};
-    }
-    return at::from_blob(const_cast<float*>(problem.bias.data), {shape.batch, shape.heads, shape.queries, shape.keys},
-                         {strides.batch, strides.head, strides.row, strides.column}, at::kFloat)
-        .to(torch_type(problem.dtype));
 }
 
 /// Mask and bias as scaled_dot_product_attention takes them, made once.
-void set_sdpa_mask(const Problem& problem, const at::Tensor& hidden, const at::Tensor& bias_BHNM, Inputs& in) {
-    const bool plain_causal = problem.mask.kind == MaskKind::causal && problem.mask.left < 0;
-    in.sdpa_is_causal = plain_causal && problem.shape.queries == problem.shape.keys && !bias_BHNM.defined();
-    if (bias_BHNM.defined()) {
-        in.sdpa_mask_BHNM = hidden.defined() ? bias_BHNM.masked_fill(hidden.unsqueeze(1), -INFINITY) : bias_BHNM;
+void set_sdpa_mask(const Problem& problem, const at::Tensor& hidden, const at::Tensor& bias, Inputs& in) {
+    in.sdpa_is_causal = is_causal_alone(problem) && !bias.defined();
+    if (bias.defined()) {
+        in.sdpa_mask_BHNM = hidden.defined() ? bias.masked_fill(hidden.unsqueeze(1), -INFINITY) : bias;
     } else if (hidden.defined() && !in.sdpa_is_causal) {
         in.sdpa_mask_BHNM = hidden.logical_not().unsqueeze(1);
     }
@@ -273,22 +201,20 @@ void set_sdpa_mask(const Problem& problem, const at::Tensor& hidden, const at::T
 Inputs wrap(const Problem& problem) {
     const kernels::attention::Shape& shape = problem.shape;
     Inputs in;
-    in.q_BNHD = view_BRHC(problem, problem.q, shape.heads, shape.queries, shape.head_dim, problem.q_strides);
-    in.k_BMHD = view_BRHC(problem, problem.k, shape.kv_heads(), shape.keys, shape.head_dim, problem.k_strides);
-    in.v_BMHE = view_BRHC(problem, problem.v, shape.kv_heads(), shape.keys, shape.value_dim, problem.v_strides);
+    in.q_BNHD = at_stage(problem, view_BRHC(problem, problem.q, query_sizes(problem), problem.q_strides));
+    in.k_BMHD = at_stage(problem, view_BRHC(problem, problem.k, key_sizes(problem), problem.k_strides));
+    in.v_BMHE = at_stage(problem, view_BRHC(problem, problem.v, value_sizes(problem), problem.v_strides));
     in.group = shape.group();
     in.scale = kernels::attention::effective_scale(problem);
     const at::Tensor hidden = hidden_keys(problem);
-    const at::Tensor bias_BHNM = bias_over_scores(problem);
+    const at::Tensor bias = bias_BHNM(problem);
     const std::int64_t rank = rank_of_stage(shape);
     if (hidden.defined()) {
         const at::Tensor hidden_BNM = hidden.expand({shape.batch, shape.queries, shape.keys});
         in.hidden_BNM = rank == 4 ? hidden_BNM : hidden_BNM.select(0, 0);
     }
-    if (bias_BHNM.defined()) {
-        in.bias_BHNM = rank == 4 ? bias_BHNM : rank == 3 ? bias_BHNM.select(0, 0) : bias_BHNM.select(0, 0).select(0, 0);
-    }
-    set_sdpa_mask(problem, hidden, bias_BHNM, in);
+    if (bias.defined()) in.bias_BHNM = rank == 4 ? bias : rank == 3 ? bias.select(0, 0) : bias.select(0, 0).select(0, 0);
+    set_sdpa_mask(problem, hidden, bias, in);
     return in;
 }
 
@@ -299,37 +225,24 @@ Inputs with_repeated_heads(Inputs in) {
     return in;
 }
 
-/// Runs `action` without gradients and turns LibTorch's exceptions into plumb's.
-template <typename Action>
-auto guarded(const std::string& what, Action action) {
-    const c10::InferenceMode no_gradients;
-    try {
-        return action();
-    } catch (const c10::Error& error) {
-        throw Error(ErrorKind::failed, what + ": LibTorch says: " + error.what_without_backtrace());
-    }
-}
-
 class FormOnProblem : public AttentionPeer {
   public:
     FormOnProblem(const Form& form, const Problem& problem)
-        : form_(form), threads_(problem.threads), inputs_(guarded(form.name, [&] { return wrap(problem); })) {}
+        : form_(form), threads_(problem.threads), inputs_(guarded<c10::InferenceMode>(form.name, [&] { return wrap(problem); })) {}
 
     void forward() override {
         set_torch_threads(threads_);
         const bool repeat = inputs_.group > 1 && !form_.shares_heads;
-        guarded(form_.name, [&] { output_ = form_.compute(repeat ? with_repeated_heads(inputs_) : inputs_); });
+        guarded<c10::InferenceMode>(form_.name, [&] { output_ = form_.compute(repeat ? with_repeated_heads(inputs_) : inputs_); });
     }
 
     void copy_output(std::span<float> out_BNHE) const override {
-        if (!output_.defined()) {
-            throw Error(ErrorKind::internal, std::string(form_.name) + ": output asked for before forward()");
-        }
+        if (!output_.defined()) throw Error(ErrorKind::internal, std::string(form_.name) + ": output asked for before forward()");
         if (static_cast<std::int64_t>(out_BNHE.size()) != output_.numel()) {
             throw Error(ErrorKind::internal, std::string(form_.name) + ": output has " + std::to_string(output_.numel()) +
                                                  " elements, the destination " + std::to_string(out_BNHE.size()));
         }
-        guarded(form_.name, [&] { at::from_blob(out_BNHE.data(), output_.sizes(), at::kFloat).copy_(output_); });
+        guarded<c10::InferenceMode>(form_.name, [&] { at::from_blob(out_BNHE.data(), output_.sizes(), at::kFloat).copy_(output_); });
     }
 
   private:
@@ -343,9 +256,7 @@ class FormOnProblem : public AttentionPeer {
 
 std::vector<std::string> attention_peers() {
     std::vector<std::string> names;
-    for (const Form& form : forms) {
-        names.emplace_back(form.name);
-    }
+    for (const Form& form : forms) names.emplace_back(form.name);
     return names;
 }
 
@@ -358,30 +269,20 @@ std::string why_not(const std::string& name, const Problem& problem) {
     if (problem.precision != kernels::attention::Precision::highest) {
         return "LibTorch lowers the precision of the whole process, not of one call";
     }
-    for (const Strides& strides : {problem.q_strides, problem.k_strides, problem.v_strides, problem.bias.strides}) {
-        if (strides.batch < 0 || strides.head < 0 || strides.row < 0 || strides.column < 0) {
-            return "LibTorch takes no negative strides";
-        }
-    }
+    if (has_negative_strides(problem)) return "LibTorch takes no negative strides";
     return {};
 }
 
 std::unique_ptr<AttentionPeer> make_attention_peer(const std::string& name, const Problem& problem) {
     const Form& form = find_form(name);
     kernels::attention::validate(problem);
-    if (const std::string reason = why_not(name, problem); !reason.empty()) {
-        throw Error(ErrorKind::unsupported, name + ": " + reason);
-    }
+    if (const std::string reason = why_not(name, problem); !reason.empty()) throw Error(ErrorKind::unsupported, name + ": " + reason);
     return std::make_unique<FormOnProblem>(form, problem);
 }
 
 void set_torch_threads(int threads) {
-    if (threads < 1) {
-        throw Error(ErrorKind::usage, "threads = " + std::to_string(threads), "at least 1");
-    }
-    if (at::get_num_threads() != threads) {
-        at::set_num_threads(threads);
-    }
+    if (threads < 1) throw Error(ErrorKind::usage, "threads = " + std::to_string(threads), "at least 1");
+    if (at::get_num_threads() != threads) at::set_num_threads(threads);
 }
 
 std::string torch_version() {

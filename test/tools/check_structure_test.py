@@ -56,6 +56,8 @@ class CheckStructure(unittest.TestCase):
             "base": ["lab/store.h", "kernels/add.h"],
             "kernels": ["lab/store.h", "nn/model.h"],
             "nn": ["lab/store.h", "families/fault/family.h"],
+            "capi": ["lab/store.h", "nn/model.h"],
+            "torch_ops": ["lab/store.h", "nn/model.h"],
             "lab": ["kernels/add.h", "nn/model.h", "report/page.h", "families/fault/family.h"],
             "report": ["kernels/add.h", "nn/model.h", "families/fault/family.h"],
             "families": ["report/page.h"],
@@ -77,6 +79,17 @@ class CheckStructure(unittest.TestCase):
         for header in ("torch/torch.h", "ATen/ATen.h", "c10/core/Device.h"):
             for path in ("src/lab/bad.cpp", "src/nn/bad.h", "src/families/fault/bad.cpp", "test/nn/bad_test.cpp", "bench/bad.cpp"):
                 self.assert_only(complaints({path: f"{SPDX}#include <{header}>\n"}), f"{path}:2:", header)
+
+    def test_the_torch_operator_and_its_test_see_torch_too(self):
+        for path in ("src/torch_ops/fine.cpp", "test/torch_ops/fine_test.cpp"):
+            self.assertEqual(complaints({path: SPDX + "#include <torch/library.h>\n"}), [])
+        self.assert_only(complaints({"src/torch_ops/bad.h": SPDX + "#include <torch/library.h>\n"}), "src/torch_ops/bad.h:2:", "torch")
+        self.assertEqual(complaints(links=CLEAN_LINKS + "plumb_torch_ops: plumb_kernels LibTorch::cpu\n"), [])
+
+    def test_public_headers_stand_alone(self):
+        self.assertEqual(complaints({"include/plumb/fine.h": SPDX + "#include <stdint.h>\n"}), [])
+        for line in ('#include "kernels/add.h"', "#include <kernels/add.h>", '#include "other.h"'):
+            self.assert_only(complaints({"include/plumb/bad.h": f"{SPDX}{line}\n"}), "include/plumb/bad.h:2:", "stand alone")
 
     def test_includes_are_written_from_src(self):
         self.assert_only(complaints({"src/lab/bad.cpp": SPDX + '#include "store.h"\n'}), "src/lab/bad.cpp:2:", '"store.h"')

@@ -45,9 +45,17 @@ void bring_in_problem(const CaseKey& key, std::size_t index, Case& made) {
     made.problem.scale = key.scale;
 }
 
+std::unique_ptr<GradientCase> make_gradient_case(const CaseKey& key, std::size_t index, const ka::Problem& problem) {
+    std::optional<base::Tensor> dout;
+    if (!key.file.empty()) dout = read_output_gradient(key.file, key.options.layout);
+    const std::uint64_t seed = base::RandomStream(key.seed, "attention output gradient").bits(index);
+    return std::make_unique<GradientCase>(problem, key.options.layout, std::move(dout), key.distribution, seed);
+}
+
 std::shared_ptr<Case> make_case(const CaseKey& key, std::size_t index) {
     auto made = std::make_shared<Case>();
     bring_in_problem(key, index, *made);
+    if (key.backward) made->gradients = make_gradient_case(key, index, made->problem);
     made->checked_queries = choose_queries(made->problem.shape, key.seed);
     made->checked_problem = checked_problem(made->problem, made->checked_queries, made->checked_inputs);
     find_hidden_queries(*made);
@@ -100,7 +108,8 @@ std::string CaseKey::text() const {
     for (const std::int64_t number :
          {shape.batch, shape.heads, shape.queries, shape.keys, shape.head_dim, shape.value_dim, shape.key_heads,
           static_cast<std::int64_t>(options.mask), static_cast<std::int64_t>(options.layout), static_cast<std::int64_t>(options.dtype),
-          options.left, options.right, static_cast<std::int64_t>(options.bias), static_cast<std::int64_t>(seed)}) {
+          options.left, options.right, static_cast<std::int64_t>(options.bias), static_cast<std::int64_t>(backward),
+          static_cast<std::int64_t>(seed)}) {
         joined += ' ' + std::to_string(number);
     }
     return joined;
@@ -118,9 +127,14 @@ std::shared_ptr<CaseSet> CaseSet::shared(const CaseKey& key) {
 CaseSet::CaseSet(CaseKey key) : key_(std::move(key)) {
     const ka::Shape& shape = key_.shape;
     const double rows = static_cast<double>(shape.batch * shape.heads);
-    const double numbers =
-        rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) +
-                                   shape.keys * (shape.head_dim + shape.value_dim) + (key_.options.bias ? shape.queries * shape.keys : 0));
+    // The backward pass adds out and its gradient, and the exact, the implementation's and another's gradients.
+    const double of_gradients =
+        key_.backward ? rows * static_cast<double>(2 * shape.queries * shape.value_dim +
+                                                   6 * (shape.queries * shape.head_dim + shape.keys * (shape.head_dim + shape.value_dim)))
+                      : 0;
+    const double numbers = of_gradients + rows * static_cast<double>(shape.queries * (shape.head_dim + 5 * shape.value_dim) +
+                                                                     shape.keys * (shape.head_dim + shape.value_dim) +
+                                                                     (key_.options.bias ? shape.queries * shape.keys : 0));
     capacity_ = static_cast<std::size_t>(std::max(1.0, memory_budget_bytes / (4 * numbers + 1)));
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "families/attention/gradient_case.h"
 #include "families/attention/problem_file.h"
 #include "kernels/attention/inputs.h"
 
@@ -30,6 +31,7 @@ struct Case {
     std::vector<float> slow_BNHE;    ///< output of the loop, made on demand; empty where it would take too long or LibTorch is missing
     std::vector<float> other_BNHE;   ///< output of another implementation for the whole output, made on demand
     std::string other_name;
+    std::unique_ptr<GradientCase> gradients;  ///< where the backward pass is wanted
 
     /// What an implementation may be twice as wrong as. LibTorch's forms keep scores and probabilities in the type of their inputs, so for
     /// 16 bits theirs is the plain form that does the same.
@@ -44,6 +46,7 @@ struct CaseKey {
     std::string distribution;
     std::string file;  ///< a problem from this file; shape, type and bias are then what it says
     float scale = 0;
+    bool backward = false;  ///< gradients are wanted: d_out is there, the forward pass has run
     std::uint64_t seed = 0;
 
     std::string text() const;

@@ -2,11 +2,10 @@
 #include "families/attention/executor.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.h"
+#include "families/attention/isa_choice.h"
 #include "kernels/attention/implementations.h"
-#include "kernels/isa.h"
 #include "nn/attention_peers.h"
 
 namespace plumb::families::attention {
@@ -15,18 +14,6 @@ namespace {
 
 using kernels::attention::Implementation;
 using kernels::attention::Problem;
-
-std::optional<kernels::Isa> forced_isa(const std::string& wanted) {
-    if (wanted == "best") return std::nullopt;
-    for (const kernels::Isa isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::amx}) {
-        if (kernels::name(isa) != wanted) continue;
-        if (const std::string_view reason = kernels::why_not(isa); !reason.empty()) {
-            throw base::Error(base::ErrorKind::unsupported, "isa " + wanted + ": " + std::string(reason), "leave isa at best");
-        }
-        return isa;
-    }
-    throw base::Error(base::ErrorKind::usage, "unknown isa '" + wanted + "'", "allowed: best, scalar, avx2, avx512, amx");
-}
 
 std::vector<float> log_sum_exps_of(std::string_view name, const Problem& problem) {
     const kernels::attention::Shape& s = problem.shape;
@@ -50,33 +37,25 @@ std::vector<float> log_sum_exps_of(std::string_view name, const Problem& problem
 
 class KernelExecutor final : public Executor {
   public:
-    KernelExecutor(const Implementation& implementation, std::optional<kernels::Isa> isa, const Problem& problem)
+    KernelExecutor(const Implementation& implementation, const IsaChoice& isa, const Problem& problem)
         : implementation_(implementation),
           isa_(isa),
           problem_(problem),
           out_(problem.dtype, static_cast<std::size_t>(kernels::attention::output_size(problem.shape))) {}
 
     void forward() override {
-        choose_isa();
+        isa_.apply();
         implementation_.run(problem_, out_.bytes());
     }
     void copy_output(std::span<float> out_BNHE) const override { std::ranges::copy(out_.widened(), out_BNHE.begin()); }
     std::vector<float> log_sum_exps() const override {
-        choose_isa();
+        isa_.apply();
         return log_sum_exps_of(implementation_.name, problem_);
     }
 
   private:
-    void choose_isa() const {
-        // The choice is global to the process, and interleaved neighbours may have made another: set before each call, at the cost of one
-        // store.
-        if (isa_)
-            kernels::set_isa(*isa_);
-        else
-            kernels::reset_isa();
-    }
     const Implementation& implementation_;
-    std::optional<kernels::Isa> isa_;
+    IsaChoice isa_;
     Problem problem_;
     base::Numbers out_;
 };
@@ -116,7 +95,7 @@ std::unique_ptr<Executor> make_executor(const std::string& name, const std::stri
     const std::string reason = own ? own->why_not(problem) : nn::why_not(name, problem);
     if (!reason.empty()) throw base::Error(base::ErrorKind::unsupported, "impl " + name + ": " + reason);
     if (!own) return std::make_unique<PeerExecutor>(name, problem);
-    return std::make_unique<KernelExecutor>(*own, forced_isa(isa), problem);
+    return std::make_unique<KernelExecutor>(*own, IsaChoice(isa), problem);
 }
 
 }  // namespace plumb::families::attention

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "families/attention/backward_trial.h"
 #include "families/attention/declarations.h"
 #include "families/attention/request.h"
 #include "families/attention/trial.h"
@@ -15,9 +16,9 @@ class AttentionFamily final : public lab::Family {
   public:
     std::string name() const override { return "attention"; }
     std::string summary() const override {
-        return "Attention, from a loop over queries to a fused kernel: time, share of peak, error against fp64";
+        return "Attention, from a loop over queries to a fused kernel, and its gradients: time, share of peak, error against fp64";
     }
-    int version() const override { return 2; }
+    int version() const override { return 3; }
     const lab::Schema& schema() const override { return attention::schema(); }
     const std::vector<lab::Metric>& metrics() const override { return attention::metrics(); }
     const std::vector<lab::Figure>& figures() const override { return attention::figures(); }
@@ -31,7 +32,9 @@ class AttentionFamily final : public lab::Family {
         if (inputs(point.settings) != point.inputs)
             throw base::Error(base::ErrorKind::failed, "the input file has changed since the point was planned",
                               "run the same command again");
-        return std::make_unique<AttentionTrial>(read_request(point.settings, context.seed));
+        Request request = read_request(point.settings, context.seed);
+        if (request.cases.backward) return std::make_unique<BackwardTrial>(std::move(request));
+        return std::make_unique<AttentionTrial>(std::move(request));
     }
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Family `attention`: one attention problem, computed by the slow ladder that a newcomer writes, by LibTorch's forms and by plumb's
-// kernels. trial.h prepares and checks a point, cases.h makes inputs and references, declarations.h says what can be varied, measured and
-// drawn.
+// kernels, or its gradients. trial.h and backward_trial.h prepare and check a point, cases.h makes inputs and references, declarations.h
+// says what can be varied, measured and drawn.
 #pragma once
 #include <memory>
 

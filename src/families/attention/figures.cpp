@@ -81,7 +81,7 @@ lab::Figure bandwidth() {
 lab::Figure throughput() {
     lab::Figure figure =
         against_length("throughput", "Throughput against sequence length",
-                       "Operations of the two products by the median time; a causal mask counts the visible half. "
+                       "Operations of the products (forward two, backward five) by the median time; a causal mask counts the visible half. "
                        "Dashed: the fused multiply-add peak that the same threads reached in a probe taken between the samples.",
                        "throughput");
     figure.reference = "peak";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/attention/output_file.h"
 
-#include <utility>
+#include <deque>
 #include <vector>
 
 #include "base/tensor_file.h"
+#include "families/attention/layout.h"
 
 namespace plumb::families::attention {
 
@@ -12,17 +13,30 @@ namespace {
 
 namespace ka = kernels::attention;
 
-std::vector<float> heads_first(const std::vector<float>& out_BNHE, const ka::Shape& s) {
-    std::vector<float> out_BHNE(out_BNHE.size());
-    const ka::Strides from = ka::strides_bnhd(s.queries, s.heads, s.value_dim);
-    std::size_t to = 0;
-    for (std::int64_t b = 0; b < s.batch; ++b)
-        for (std::int64_t h = 0; h < s.heads; ++h)
-            for (std::int64_t n = 0; n < s.queries; ++n)
-                for (std::int64_t e = 0; e < s.value_dim; ++e)
-                    out_BHNE[to++] = out_BNHE[static_cast<std::size_t>(b * from.batch + h * from.head + n * from.row + e)];
-    return out_BHNE;
-}
+/// Tensors of a result and the numbers that they borrow.
+class Result {
+  public:
+    Result(ka::Layout layout, base::Dtype dtype) : layout_(layout), dtype_(dtype) {}
+
+    /// `numbers_BRHC` contiguous.
+    void add(const std::string& name, const Sizes& sizes, const std::vector<float>& numbers_BRHC) {
+        const std::vector<float> ordered =
+            gathered(sizes, base::Dtype::fp32, numbers_BRHC.data(), sizes.strides(ka::Layout::bnhd), layout_);
+        numbers_.emplace_back(dtype_, ordered);
+        tensors_.push_back({{name, base::element_type_of(dtype_), sizes.axes(layout_)}, numbers_.back().bytes()});
+    }
+    void add(const base::TensorView& tensor) { tensors_.push_back(tensor); }
+    void write(const std::filesystem::path& file, const std::map<std::string, std::string>& about) const {
+        if (file.extension() == ".safetensors") return base::write_safetensors(file, tensors_, about);
+        base::write_tensors(file, tensors_);
+    }
+
+  private:
+    ka::Layout layout_;
+    base::Dtype dtype_;
+    std::deque<base::Numbers> numbers_;
+    std::vector<base::TensorView> tensors_;
+};
 
 }  // namespace
 
@@ -31,18 +45,20 @@ void write_output(const std::filesystem::path& file, const ka::Problem& problem,
     const ka::Shape& s = problem.shape;
     std::vector<float> out(static_cast<std::size_t>(ka::output_size(s)));
     executor.copy_output(out);
-    std::vector<std::int64_t> shape = {s.batch, s.queries, s.heads, s.value_dim};
-    if (layout == ka::Layout::bhnd) {
-        out = heads_first(out, s);
-        std::swap(shape[1], shape[2]);
-    }
-    const base::Numbers stored(problem.dtype, out);
-    std::vector<base::TensorView> tensors = {{{"out", base::element_type_of(problem.dtype), shape}, stored.bytes()}};
+    Result result(layout, problem.dtype);
+    result.add("out", sizes_of_output(s), out);
     const std::vector<float> lse_BHN = executor.log_sum_exps();
-    if (!lse_BHN.empty())
-        tensors.push_back(base::tensor_view<float>("lse", base::ElementType::fp32, {s.batch, s.heads, s.queries}, lse_BHN));
-    if (file.extension() == ".safetensors") return base::write_safetensors(file, tensors, about);
-    base::write_tensors(file, tensors);
+    if (!lse_BHN.empty()) result.add(base::tensor_view<float>("lse", base::ElementType::fp32, {s.batch, s.heads, s.queries}, lse_BHN));
+    result.write(file, about);
+}
+
+void write_gradients(const std::filesystem::path& file, const ka::Problem& problem, ka::Layout layout, const GradientArrays& gradients,
+                     const std::map<std::string, std::string>& about) {
+    Result result(layout, problem.dtype);
+    result.add("dq", sizes_of_queries(problem.shape), gradients.dq);
+    result.add("dk", sizes_of_keys(problem.shape), gradients.dk);
+    result.add("dv", sizes_of_values(problem.shape), gradients.dv);
+    result.write(file, about);
 }
 
 }  // namespace plumb::families::attention

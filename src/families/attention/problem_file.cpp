@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/tensor_file.h"
+#include "families/attention/layout.h"
 #include "kernels/attention/bind.h"
 
 namespace plumb::families::attention {
@@ -112,6 +113,22 @@ ProblemFacts problem_facts(const std::filesystem::path& path, ka::Layout layout)
     facts.mask = kind_of_mask(file);
     facts.bias = file.contains("bias");
     return facts;
+}
+
+void require_output_gradient(const std::filesystem::path& path, ka::Layout layout) {
+    const base::TensorFile file(path);
+    if (!file.contains("d_out")) {
+        throw base::Error(base::ErrorKind::missing, path.string() + " has no tensor 'd_out', which direction=backward needs",
+                          "add the gradient of the output, shaped as the output and of the type of q");
+    }
+    const ProblemFacts facts = problem_facts(path, layout);
+    const TensorInfo expected{"d_out", base::element_type_of(facts.dtype), sizes_of_output(facts.shape).axes(layout)};
+    if (!(file.at("d_out") == expected)) refuse(path, file.at("d_out"), expected.text() + ", as the output");
+}
+
+base::Tensor read_output_gradient(const std::filesystem::path& path, ka::Layout layout) {
+    require_output_gradient(path, layout);
+    return base::TensorFile(path).read("d_out");
 }
 
 std::shared_ptr<const FileProblem> read_problem(const std::filesystem::path& file, ka::Layout layout, const ka::Mask& mask, float scale) {

@@ -5,6 +5,7 @@
 //   v     B x M x G x E
 //   mask  B x N x M or B x M, bool or u8: true = this key is hidden from this query (PyTorch's masks say the opposite); optional
 //   bias  B x H x N x M in either layout, a size of 1 repeats; fp32, fp16 or bf16 (used as fp32); optional
+//   d_out the gradient of the output, shaped as the output and of the type of q; read for direction=backward alone
 // Legend: B batch, N queries, M keys, H heads, G key heads, D head_dim, E value_dim.
 #pragma once
 #include <filesystem>
@@ -41,5 +42,10 @@ struct FileProblem {
 /// (kernels/attention/bind.h).
 std::shared_ptr<const FileProblem> read_problem(const std::filesystem::path& file, kernels::attention::Layout layout,
                                                 const kernels::attention::Mask& mask, float scale);
+
+/// Throws missing where there is no d_out, usage naming both where it is not shaped and typed as the output.
+void require_output_gradient(const std::filesystem::path& file, kernels::attention::Layout layout);
+/// The same, and reads it.
+base::Tensor read_output_gradient(const std::filesystem::path& file, kernels::attention::Layout layout);
 
 }  // namespace plumb::families::attention

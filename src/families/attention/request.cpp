@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "families/attention/declarations.h"
 #include "families/attention/problem_file.h"
 
@@ -40,6 +41,10 @@ ka::Precision precision_named(const std::string& wanted) {
 
 ka::Layout layout_of(const lab::Settings& settings) {
     return setting<std::string>(settings, "layout") == "bhnd" ? ka::Layout::bhnd : ka::Layout::bnhd;
+}
+
+bool is_backward(const lab::Settings& settings) {
+    return setting<std::string>(settings, "direction") == "backward";
 }
 
 lab::Value& value_of(lab::Settings& settings, std::string_view name) {
@@ -79,6 +84,7 @@ void resolve_from_file(lab::Settings& settings, const std::string& file) {
         throw base::Error(base::ErrorKind::usage, file + " has no tensor 'mask', which mask=" + mask_name(asked) + " needs",
                           "add it to the file, or choose mask=none, causal or sliding_window");
     }
+    if (is_backward(settings)) require_output_gradient(file, layout_of(settings));
     value_of(settings, "tries") = std::int64_t{1};
 }
 
@@ -134,7 +140,14 @@ Request read_request(const lab::Settings& settings, std::uint64_t seed) {
     request.threads = static_cast<int>(setting<std::int64_t>(settings, "threads"));
     request.tries = static_cast<std::size_t>(setting<std::int64_t>(settings, "tries"));
     request.output = setting<std::string>(settings, "output");
+    cases.backward = is_backward(settings);
     return request;
+}
+
+std::map<std::string, std::string> Request::about() const {
+    return {{"made by", "plumb " + base::code_version()},
+            {"implementation", implementation},
+            {"layout", cases.options.layout == ka::Layout::bhnd ? "bhnd" : "bnhd"}};
 }
 
 lab::Settings resolve(lab::Settings settings) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "families/attention/cases.h"
@@ -18,6 +19,9 @@ struct Request {
     int threads = 1;
     std::size_t tries = 1;
     std::string output;  ///< file for the result; empty: none
+
+    /// What a file with the result says about itself.
+    std::map<std::string, std::string> about() const;
 };
 
 Request read_request(const lab::Settings& settings, std::uint64_t seed);

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/attention/trial.h"
 
-#include <cmath>
 #include <limits>
 
-#include "base/error.h"
 #include "base/memory_watch.h"
-#include "base/statistics.h"
-#include "base/units.h"
-#include "base/version.h"
 #include "families/attention/output_file.h"
+#include "families/attention/speed.h"
 #include "families/attention/traffic.h"
-#include "kernels/probe/peak.h"
 
 namespace plumb::families::attention {
 
@@ -19,43 +14,11 @@ namespace {
 
 namespace ka = kernels::attention;
 
-// About 0.1 ms of multiply-adds on one core: long against the clock, short against what it is taken beside.
-constexpr std::int64_t probe_rounds = 3000;
-// Slower kernels are given this long to run before they are checked; past it the point would take hours.
-constexpr double largest_problem_operations = 4e14;
-constexpr double largest_bias_bytes = 4e9;
 // Log-sum-exps take a call of their own: up to about a second of the fused kernel.
 constexpr double affordable_log_sums = 5e10;
 
-void require_affordable(const CaseKey& key) {
-    const ka::Shape& shape = key.shape;
-    const double pairs =
-        static_cast<double>(shape.batch * shape.heads) * static_cast<double>(shape.queries) * static_cast<double>(shape.keys);
-    const double operations = 2.0 * pairs * static_cast<double>(shape.head_dim + shape.value_dim);
-    if (operations > largest_problem_operations) {
-        throw base::Error(base::ErrorKind::unsupported,
-                          "a problem of " + base::format_number(operations) + " operations would run for hours",
-                          "choose fewer heads, records, queries or keys");
-    }
-    const double bias_bytes = pairs * sizeof(float);
-    if (key.options.bias && key.file.empty() && bias_bytes > largest_bias_bytes) {
-        throw base::Error(base::ErrorKind::unsupported, "a bias of " + base::format_size(bias_bytes),
-                          "at most " + base::format_size(largest_bias_bytes) + ": choose fewer heads, records, queries or keys");
-    }
-}
-
 std::vector<float> whole_output(const ka::Problem& problem, float filled_with) {
     return std::vector<float>(static_cast<std::size_t>(ka::output_size(problem.shape)), filled_with);
-}
-
-/// `numerator` by a median: the interval from the ends of the median's.
-base::Interval quotient(double numerator, const base::Interval& denominator) {
-    return {numerator / denominator.value, numerator / denominator.high, numerator / denominator.low};
-}
-
-/// Two medians of independent samples.
-base::Interval quotient(const base::Interval& numerator, const base::Interval& denominator) {
-    return {numerator.value / denominator.value, numerator.low / denominator.high, numerator.high / denominator.low};
 }
 
 }  // namespace
@@ -107,10 +70,7 @@ std::vector<lab::Check> AttentionTrial::verify() {
 
 void AttentionTrial::write_result(const Bound& bound) const {
     if (request_.output.empty()) return;
-    const std::map<std::string, std::string> about = {{"made by", "plumb " + base::code_version()},
-                                                      {"implementation", request_.implementation},
-                                                      {"layout", request_.cases.options.layout == ka::Layout::bhnd ? "bhnd" : "bnhd"}};
-    write_output(request_.output, bound.problem, request_.cases.options.layout, *bound.executor, about);
+    write_output(request_.output, bound.problem, request_.cases.options.layout, *bound.executor, request_.about());
 }
 
 std::vector<lab::Action> AttentionTrial::actions() {
@@ -118,7 +78,7 @@ std::vector<lab::Action> AttentionTrial::actions() {
         timed_[next_].executor->forward();
         next_ = (next_ + 1) % timed_.size();
     };
-    const auto peak = [this] { probe_operations_ = kernels::probe::fma_fp32(probe_rounds, request_.threads); };
+    const auto peak = [this] { probe_operations_ = run_peak_probe(request_.threads); };
     const auto read = [this] { probe_sum_ += read_keys_and_values(timed_[next_].problem); };
     return {{"forward", forward, {}}, {"peak probe", peak, {}}, {"read probe", read, {}}};
 }
@@ -131,20 +91,10 @@ std::vector<lab::Check> AttentionTrial::verify_after() {
 
 std::vector<lab::MetricValue> AttentionTrial::metrics(const std::vector<lab::Timing>& timings) {
     const lab::Timing& forward = timings[0];
-    const lab::Timing& peak_probe = timings[1];
     const lab::Timing& read_probe = timings[2];
     const ka::Problem& problem = timed_.front().problem;
     const std::size_t samples = forward.samples.size();
-    const base::Interval throughput = quotient(ka::operations(problem) * 1e-9, forward.median);
-    const base::Interval peak = quotient(probe_operations_ * 1e-9, peak_probe.median);
-    std::vector<lab::MetricValue> metrics = {
-        lab::estimate("time", forward.median, samples),
-        lab::exact("mean_time", base::mean(forward.samples)),
-        lab::exact("time_spread", base::standard_deviation(forward.samples)),
-        lab::estimate("throughput", throughput, samples),
-        lab::estimate("peak", peak, peak_probe.samples.size()),
-        lab::estimate("share_of_peak", quotient(throughput, peak), samples),
-    };
+    std::vector<lab::MetricValue> metrics = speed_metrics(forward, ka::operations(problem), timings[1], probe_operations_);
     if (const double read_bytes = key_value_bytes(problem); read_bytes > 0) {
         const base::Interval bandwidth = quotient(needed_bytes(problem), forward.median);
         const base::Interval read_bandwidth = quotient(read_bytes, read_probe.median);

@@ -23,15 +23,6 @@ double distance(float a, double b) {
 
 }  // namespace
 
-void Verdicts::Worst::take(double new_measured, double new_bound, const std::string& new_note) {
-    ++tries;
-    // Compared as measured / bound without dividing, so that a bound of 0 is honoured; the negated form lets NaN win.
-    if (tries > 1 && !(new_measured * bound > measured * new_bound) && !std::isnan(new_measured)) return;
-    measured = new_measured;
-    bound = new_bound;
-    note = new_note;
-}
-
 // allclose divides by the expected value: it suits outputs of one sign, as the notebook's, and rejects right answers that cancel to
 // nothing.
 Verdicts::Verdicts(std::string implementation, const CaseKey& cases)

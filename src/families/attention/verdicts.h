@@ -6,6 +6,7 @@
 
 #include "families/attention/cases.h"
 #include "families/attention/executor.h"
+#include "families/attention/worst.h"
 #include "lab/check.h"
 
 namespace plumb::families::attention {
@@ -27,14 +28,6 @@ class Verdicts {
     std::int64_t nan_rows() const { return nan_rows_; }
 
   private:
-    /// Largest measured / bound over the tries; how one kind of comparison went.
-    struct Worst {
-        std::size_t tries = 0;
-        double measured = 0;
-        double bound = 0;
-        std::string note;
-        void take(double new_measured, double new_bound, const std::string& new_note);
-    };
     void clear_hidden_rows(const Case& prepared, std::vector<float>& out_BNHE);
     void check_accuracy(Case& prepared, const std::vector<float>& out_BNHE);
     void check_against_slow_form(Case& prepared, const std::vector<float>& out_BNHE);

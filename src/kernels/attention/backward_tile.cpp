@@ -197,19 +197,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::attention {
 
 const BackwardKernel& backward_kernel(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::backward_kernel;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::backward_kernel;
-#endif
-        default:
-            return N_SCALAR::backward_kernel;
-    }
+    return *PLUMB_FOR_ISA(isa, backward_kernel);
 }
 
 }  // namespace plumb::kernels::attention

@@ -102,9 +102,17 @@ HWY_INLINE void weigh_block_few(const FewRows& few, const Block& block, const bo
     });
 }
 
+/// O = correction O + sums of the block, of row t.
+inline void add_block_few(const FewRows& few, std::int64_t t, float shrink) {
+    const Floats d;
+    float* kept = few.state.output_TP + t * few.value_columns;
+    const Vector correction = hn::Set(d, shrink);
+    for (std::int64_t c = 0; c < few.value_columns; c += lanes)
+        hn::StoreU(hn::MulAdd(correction, hn::LoadU(d, kept + c), hn::LoadU(d, few.block_sums(t) + c)), d, kept + c);
+}
+
 template <base::Dtype dtype, bool Scaled>
 HWY_INLINE void absorb_few(const Exponential<Scaled>& exponential, const FewRows& few, const Block& block) {
-    const Floats d;
     bool hides[most_few_rows];
     float corrections[most_few_rows];
     score_few<dtype>(few, block);
@@ -114,12 +122,7 @@ HWY_INLINE void absorb_few(const Exponential<Scaled>& exponential, const FewRows
         std::fill(few.block_sums(t), few.block_sums(t) + few.value_columns, 0.0F);
     }
     weigh_block_few<dtype>(few, block, hides);
-    for (std::int64_t t = 0; t < few.rows(); ++t) {
-        float* kept = few.state.output_TP + t * few.value_columns;
-        const Vector correction = hn::Set(d, corrections[t]);
-        for (std::int64_t c = 0; c < few.value_columns; c += lanes)
-            hn::StoreU(hn::MulAdd(correction, hn::LoadU(d, kept + c), hn::LoadU(d, few.block_sums(t) + c)), d, kept + c);
-    }
+    for (std::int64_t t = 0; t < few.rows(); ++t) add_block_few(few, t, corrections[t]);
 }
 
 template <base::Dtype dtype, bool Scaled>
@@ -141,7 +144,25 @@ void absorb_all_few(const FewRows& few) {
     }
 }
 
-inline void accumulate_few(const Tile& tile, const TileScratch& scratch, const RowState& state) {
+/// Brings the queries of all rows into rows of whole vectors, scaled as split_scale() says, and writes down how scores are to be read then.
+inline void take_queries(FewRows& few) {
+    const Tile& tile = *few.tile;
+    float* queries = few.scratch->query_DT;
+    for (std::int64_t t = 0; t < tile.row_count; ++t) {
+        float* query = queries + t * few.head_columns;
+        widen_row(tile.dtype, tile.rows[t].q, tile.q_column, tile.head_dim, query);
+        std::fill(query + tile.head_dim, query + few.head_columns, 0.0F);
+    }
+    const std::int64_t numbers = tile.row_count * few.head_columns;
+    const ScaleSplit split = split_scale(tile, few.biased, largest_magnitude(queries, numbers));
+    const Factor factor(split.query_factor);
+    for (std::int64_t i = 0; i < numbers; ++i) queries[i] = factor(queries[i]);
+    few.bias_scale = split.bias_scale;
+    few.exponent_scale = split.exponent_scale;
+}
+
+/// Rows before their first key.
+inline FewRows make_few_rows(const Tile& tile, const TileScratch& scratch, const RowState& state) {
     FewRows few;
     few.tile = &tile;
     few.scratch = &scratch;
@@ -150,19 +171,14 @@ inline void accumulate_few(const Tile& tile, const TileScratch& scratch, const R
     few.value_columns = padded(tile.value_dim);
     few.biased = tile.rows[0].bias != nullptr;
     few.marked = tile.rows[0].hidden != nullptr;
-    for (std::int64_t t = 0; t < tile.row_count; ++t) {
-        float* query = scratch.query_DT + t * few.head_columns;
-        widen_row(tile.dtype, tile.rows[t].q, tile.q_column, tile.head_dim, query);
-        std::fill(query + tile.head_dim, query + few.head_columns, 0.0F);
-    }
-    const std::int64_t numbers = tile.row_count * few.head_columns;
-    const ScaleSplit split = split_scale(tile, few.biased, largest_magnitude(scratch.query_DT, numbers));
-    const Factor factor(split.query_factor);
-    for (std::int64_t i = 0; i < numbers; ++i) scratch.query_DT[i] = factor(scratch.query_DT[i]);
-    few.bias_scale = split.bias_scale;
-    few.exponent_scale = split.exponent_scale;
+    take_queries(few);
     start(tile.row_count, state);
     clear_outputs(tile.row_count, few.value_columns, state);
+    return few;
+}
+
+inline void accumulate_few(const Tile& tile, const TileScratch& scratch, const RowState& state) {
+    const FewRows few = make_few_rows(tile, scratch, state);
     switch (tile.kv_dtype) {
         case base::Dtype::fp32:
             absorb_all_few<base::Dtype::fp32>(few);

@@ -107,43 +107,85 @@ GradientSet<float> plain_in_order(const Backward& backward, int draw) {
     return gradients;
 }
 
-Accuracy start(std::span<const double> exact, std::span<const float> result, double single_rounding) {
+/// What one result over all parts has so far, from `largest` on: the largest finite number of the exact one.
+struct Tensor {
     Accuracy accuracy;
-    accuracy.max_error = largest_error(exact, result);
-    accuracy.single_rounding = single_rounding;
-    accuracy.compared = std::ssize(result);
-    accuracy.distinct = distinct_up_to_two(result);
-    return accuracy;
-}
+    double largest = 0;
 
-void add_yardstick(std::span<const double> exact, std::span<const float> plain, base::Dtype dtype, Accuracy& accuracy) {
-    accuracy.plain_max_error = std::max(accuracy.plain_max_error, largest_error(exact, plain));
-    accuracy.bound = error_bound(std::max(accuracy.plain_max_error, accuracy.single_rounding), largest_finite(exact), dtype);
-}
+    void add_part(std::span<const double> exact, std::span<const float> result, double single_rounding) {
+        accuracy.max_error = std::max(accuracy.max_error, largest_error(exact, result));
+        accuracy.single_rounding = std::max(accuracy.single_rounding, single_rounding);
+        accuracy.compared += std::ssize(result);
+        accuracy.distinct = std::max(accuracy.distinct, distinct_up_to_two(result));
+        largest = std::max(largest, largest_finite(exact));
+    }
+    void add_plain(double error, base::Dtype dtype) {
+        accuracy.plain_max_error = std::max(accuracy.plain_max_error, error);
+        accuracy.bound = error_bound(std::max(accuracy.plain_max_error, accuracy.single_rounding), largest, dtype);
+    }
+};
 
 }  // namespace
+
+struct GradientYardstick::Part {
+    explicit Part(const Backward& backward) : exact(backward.problem.shape), single(round_gradients_once(backward)) {
+        reference_backward(backward.problem, backward.dout, backward.dout_strides, exact.spans());
+    }
+    GradientSet<double> exact;
+    GradientRounding single;
+};
+
+GradientYardstick::GradientYardstick(std::vector<Backward> parts) : parts_(std::move(parts)) {
+    exact_.reserve(parts_.size());
+    for (const Backward& part : parts_) exact_.emplace_back(part);
+}
+GradientYardstick::~GradientYardstick() = default;
+GradientYardstick::GradientYardstick(GradientYardstick&&) noexcept = default;
+GradientYardstick& GradientYardstick::operator=(GradientYardstick&&) noexcept = default;
+
+void GradientYardstick::compute_plain(int draw) {
+    GradientErrors errors;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const GradientSet<float> plain = plain_in_order(parts_[i], draw);
+        errors.dq = std::max(errors.dq, largest_error(exact_[i].exact.dq, plain.dq));
+        errors.dk = std::max(errors.dk, largest_error(exact_[i].exact.dk, plain.dk));
+        errors.dv = std::max(errors.dv, largest_error(exact_[i].exact.dv, plain.dv));
+    }
+    plain_errors_.push_back(errors);
+}
+
+GradientAccuracy GradientYardstick::measure(std::span<const Gradients<const float>> results) {
+    Tensor dq, dk, dv;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const Part& part = exact_[i];
+        dq.add_part(part.exact.dq, results[i].dq_BNHD, part.single.dq);
+        dk.add_part(part.exact.dk, results[i].dk_BMGD, part.single.dk);
+        dv.add_part(part.exact.dv, results[i].dv_BMGE, part.single.dv);
+    }
+    GradientAccuracy accuracy{dq.accuracy, dk.accuracy, dv.accuracy};
+    for (int draw = 0; draw < plain_orders && !accuracy.within(); ++draw) {
+        if (draw == std::ssize(plain_errors_)) compute_plain(draw);
+        const base::Dtype dtype = parts_.empty() ? base::Dtype::fp32 : parts_.front().problem.dtype;
+        dq.add_plain(plain_errors_[static_cast<std::size_t>(draw)].dq, dtype);
+        dk.add_plain(plain_errors_[static_cast<std::size_t>(draw)].dk, dtype);
+        dv.add_plain(plain_errors_[static_cast<std::size_t>(draw)].dv, dtype);
+        accuracy = {dq.accuracy, dk.accuracy, dv.accuracy};
+    }
+    return accuracy;
+}
 
 GradientAccuracy measure_gradient_accuracy(const Backward& backward) {
     validate(backward);
     const Problem& problem = backward.problem;
     const Shape& s = problem.shape;
-    GradientSet<double> exact(s);
-    reference_backward(problem, backward.dout, backward.dout_strides, exact.spans());
-    const GradientRounding single = round_gradients_once(backward);
     const auto read = [&](const void* numbers, const Strides& strides, std::int64_t heads, std::int64_t rows, std::int64_t columns) {
         return gather(problem.dtype, s.batch, {numbers, strides, heads, rows, columns}, in_order(columns));
     };
-    GradientAccuracy accuracy;
-    accuracy.dq = start(exact.dq, read(backward.dq, backward.dq_strides, s.heads, s.queries, s.head_dim), single.dq);
-    accuracy.dk = start(exact.dk, read(backward.dk, backward.dk_strides, s.kv_heads(), s.keys, s.head_dim), single.dk);
-    accuracy.dv = start(exact.dv, read(backward.dv, backward.dv_strides, s.kv_heads(), s.keys, s.value_dim), single.dv);
-    for (int draw = 0; draw < plain_orders && !accuracy.within(); ++draw) {
-        const GradientSet<float> plain = plain_in_order(backward, draw);
-        add_yardstick(exact.dq, plain.dq, problem.dtype, accuracy.dq);
-        add_yardstick(exact.dk, plain.dk, problem.dtype, accuracy.dk);
-        add_yardstick(exact.dv, plain.dv, problem.dtype, accuracy.dv);
-    }
-    return accuracy;
+    const std::vector<float> dq = read(backward.dq, backward.dq_strides, s.heads, s.queries, s.head_dim);
+    const std::vector<float> dk = read(backward.dk, backward.dk_strides, s.kv_heads(), s.keys, s.head_dim);
+    const std::vector<float> dv = read(backward.dv, backward.dv_strides, s.kv_heads(), s.keys, s.value_dim);
+    const Gradients<const float> results[] = {{dq, dk, dv}};
+    return GradientYardstick({backward}).measure(results);
 }
 
 }  // namespace plumb::kernels::attention

@@ -15,10 +15,20 @@
 // Independent roundings add in squares:
 //   dv: max_me sqrt(sum_n (p dO)^2),  dq: max_nd |scale| sqrt(sum_m (s k)^2),  dk: max_md |scale| sqrt(sum_n (s q)^2)
 #pragma once
+#include <span>
+#include <vector>
+
 #include "kernels/attention/accuracy.h"
 #include "kernels/attention/backward.h"
 
 namespace plumb::kernels::attention {
+
+/// Largest errors of the three results.
+struct GradientErrors {
+    double dq = 0;
+    double dk = 0;
+    double dv = 0;
+};
 
 struct GradientAccuracy {
     Accuracy dq;
@@ -26,6 +36,29 @@ struct GradientAccuracy {
     Accuracy dv;
 
     bool within() const { return dq.within() && dk.within() && dv.within(); }
+};
+
+/// What gradients are held against, made once for any number of results: the exact gradients and the yardstick's errors. A problem may come
+/// in parts (some of its heads, say): the largest error is then that over all parts, on both sides.
+class GradientYardstick {
+  public:
+    /// Reads problem, out, lse and dout of each part, now and later. Computes the references: slow.
+    explicit GradientYardstick(std::vector<Backward> parts);
+    ~GradientYardstick();
+    GradientYardstick(GradientYardstick&&) noexcept;
+    GradientYardstick& operator=(GradientYardstick&&) noexcept;
+
+    std::span<const Backward> parts() const { return parts_; }
+    /// `results`: for each part contiguous as Gradients has it, widened from problem.dtype. Computes orders of plain_backward() that no
+    /// result needed yet: slow the first time.
+    GradientAccuracy measure(std::span<const Gradients<const float>> results);
+
+  private:
+    struct Part;
+    void compute_plain(int draw);
+    std::vector<Backward> parts_;
+    std::vector<Part> exact_;
+    std::vector<GradientErrors> plain_errors_;  ///< of each order so far
 };
 
 /// Reads dq, dk and dv where `backward` says; computes reference and plain first: slow.

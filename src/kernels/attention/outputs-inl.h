@@ -124,21 +124,31 @@ inline float normaliser(const TileRow& row, float sum) {
     return visible_keys(row) == 0 ? 0.0F : std::numeric_limits<float>::quiet_NaN();
 }
 
-inline void finish(const Tile& tile, const RowState& state) {
+/// Row t of the state, normalised.
+inline void normalise_row(const Tile& tile, const RowState& state, std::int64_t t, float factor, float* target) {
     const Floats d;
+    const std::int64_t columns = padded_values(tile);
+    const float* kept = state.output_TP + t * columns;
+    for (std::int64_t e = 0; e < columns; e += lanes) hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, kept + e)), d, target + e);
+}
+
+inline void write_lse(const TileRow& row, const RowState& state, std::int64_t t, float factor) {
+    if (row.lse == nullptr) return;
+    // In fp64, because maximum and log may cancel. log(0) is -inf whatever stands for the maximum of a row without a visible key.
+    const double sum = std::isnan(factor) ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(state.sum_T[t]);
+    *row.lse = static_cast<float>(std::log(sum) + (sum == 0 ? 0.0 : std::numbers::ln2 * static_cast<double>(state.maximum_T[t])));
+}
+
+inline void finish(const Tile& tile, const RowState& state) {
     const std::int64_t columns = padded_values(tile);
     const bool in_place = tile.dtype == base::Dtype::fp32 && tile.out_column == 1 && columns == tile.value_dim;
     for (std::int64_t t = 0; t < tile.row_count; ++t) {
         const TileRow& row = tile.rows[t];
         const float factor = normaliser(row, state.sum_T[t]);
         float* kept = state.output_TP + t * columns;
-        float* target = in_place ? static_cast<float*>(row.out) : kept;
-        for (std::int64_t e = 0; e < columns; e += lanes) hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, kept + e)), d, target + e);
+        normalise_row(tile, state, t, factor, in_place ? static_cast<float*>(row.out) : kept);
         if (!in_place) write_row(tile, row.out, kept);
-        if (row.lse == nullptr) continue;
-        // In fp64, because maximum and log may cancel. log(0) is -inf whatever stands for the maximum of a row without a visible key.
-        const double sum = std::isnan(factor) ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(state.sum_T[t]);
-        *row.lse = static_cast<float>(std::log(sum) + (sum == 0 ? 0.0 : std::numbers::ln2 * static_cast<double>(state.maximum_T[t])));
+        write_lse(row, state, t, factor);
     }
 }
 

@@ -45,6 +45,8 @@ class Exponential {
         return hn::Mul(power, two_to_whole);
     }
 
+    Vector scale() const { return scale_; }
+
   private:
     /// max(x, lowest_) that keeps NaN: x86 gives the second operand when either is NaN.
     HWY_INLINE Vector at_least_lowest(Vector x) const {

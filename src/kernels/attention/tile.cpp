@@ -29,47 +29,10 @@
 #include "kernels/attention/pack-inl.h"
 #include "kernels/attention/scores-inl.h"
 #include "kernels/attention/softmax-inl.h"
+#include "kernels/attention/sub_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::attention::HWY_NAMESPACE {
-
-/// Rows [first_row, …) of the tile with their queries in lanes.
-SubTile make_sub_tile(const Tile& tile, std::int64_t first_row, const TileScratch& scratch, const RowState& state) {
-    SubTile sub;
-    sub.tile = &tile;
-    sub.first_row = first_row;
-    sub.rows = std::min(sub_rows, tile.row_count - first_row);
-    sub.padded_rows = (sub.rows + lanes - 1) / lanes * lanes;
-    sub.some = sub.all = tile.rows[first_row].sees;
-    for (std::int64_t t = 1; t < sub.rows; ++t) {
-        const KeyRange& sees = sub.row(t).sees;
-        sub.some = {std::min(sub.some.begin, sees.begin), std::max(sub.some.end, sees.end)};
-        sub.all = {std::max(sub.all.begin, sees.begin), std::min(sub.all.end, sees.end)};
-    }
-    sub.marked = sub.row(0).hidden != nullptr;
-    sub.biased = sub.row(0).bias != nullptr;
-    sub.query_DT = scratch.query_DT + first_row * tile.head_dim;
-    sub.state = {state.output_TP + first_row * padded_values(tile), state.maximum_T + first_row, state.sum_T + first_row};
-
-    const float* queries[sub_rows];
-    float largest = 0;
-    for (std::int64_t t = 0; t < sub.rows; ++t) {
-        queries[t] = static_cast<const float*>(sub.row(t).q);
-        if (tile.dtype != base::Dtype::fp32 || tile.q_column != 1) {
-            float* wide = scratch.wide_TD + t * tile.head_dim;
-            widen_row(tile.dtype, sub.row(t).q, tile.q_column, tile.head_dim, wide);
-            queries[t] = wide;
-        }
-        largest = std::max(largest, largest_magnitude(queries[t], tile.head_dim));
-    }
-    std::fill(queries + sub.rows, queries + sub.padded_rows, queries[sub.rows - 1]);
-    const ScaleSplit split = split_scale(tile, sub.biased, largest);
-    sub.bias_scale = split.bias_scale;
-    sub.exponent_scale = split.exponent_scale;
-    transpose_rows(queries, sub.padded_rows, tile.head_dim, Factor(split.query_factor), sub.query_DT);
-    start(sub.padded_rows, sub.state);
-    return sub;
-}
 
 /// Goes through one block of keys.
 HWY_NOINLINE void absorb(const SubTile& sub, const Block& block, bool first_block, const TileScratch& scratch) {
@@ -134,19 +97,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::attention {
 
 const TileKernel& tile_kernel(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::kernel;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::kernel;
-#endif
-        default:
-            return N_SCALAR::kernel;
-    }
+    return *PLUMB_FOR_ISA(isa, kernel);
 }
 
 }  // namespace plumb::kernels::attention

@@ -132,19 +132,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::codec::cascaded {
 
 const Kernels& layer_kernels(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::kernels;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::kernels;
-#endif
-        default:
-            return N_SCALAR::kernels;
-    }
+    return *PLUMB_FOR_ISA(isa, kernels);
 }
 
 }  // namespace plumb::kernels::codec::cascaded

@@ -174,33 +174,16 @@ void deal(BitBatch& from, Debts& debts, StreamWriter& to) {
 
 #endif
 
+constexpr Dealing dealing_kernels = {find_symbols, find_bits, deal};
+
 }  // namespace plumb::kernels::codec::gdeflate::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "kernels/isa.h"
-
 namespace plumb::kernels::codec::gdeflate {
 
 const Dealing& dealing() {
-    static constexpr Dealing scalar = {N_SCALAR::find_symbols, N_SCALAR::find_bits, N_SCALAR::deal};
-    switch (current_isa()) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512: {
-            static constexpr Dealing avx3 = {N_AVX3::find_symbols, N_AVX3::find_bits, N_AVX3::deal};
-            return avx3;
-        }
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2: {
-            static constexpr Dealing avx2 = {N_AVX2::find_symbols, N_AVX2::find_bits, N_AVX2::deal};
-            return avx2;
-        }
-#endif
-        default:
-            return scalar;
-    }
+    return *PLUMB_FOR_ISA(current_isa(), dealing_kernels);
 }
 
 }  // namespace plumb::kernels::codec::gdeflate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decodes one page of GDeflate in two steps: all symbols into rows of literals and matches, then the output out of these. The second is not
 // held up by bits, the first not by copies, and both are free of branches that data decides at every symbol.
-// To add an instruction set: kernels/simd_targets.h, and its line in gdeflate_turns.cpp.
+// To add an instruction set: kernels/simd_targets.h.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -148,24 +148,10 @@ void quick_search(Page page, QuickTables& tables, Tokens& tokens) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "kernels/isa.h"
-
 namespace plumb::kernels::codec::gdeflate {
 
 void quick_search(Page page, QuickTables& tables, Tokens& tokens) {
-    switch (current_isa()) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::quick_search(page, tables, tokens);
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::quick_search(page, tables, tokens);
-#endif
-        default:
-            return N_SCALAR::quick_search(page, tables, tokens);
-    }
+    PLUMB_FOR_ISA(current_isa(), quick_search)(page, tables, tokens);
 }
 
 }  // namespace plumb::kernels::codec::gdeflate

@@ -207,33 +207,16 @@ bool write(const Symbols& symbols, std::span<std::uint8_t> out) {
     return true;
 }
 
+constexpr Turns turn_kernels = {symbols, stored, write};
+
 }  // namespace plumb::kernels::codec::gdeflate::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "kernels/isa.h"
-
 namespace plumb::kernels::codec::gdeflate {
 
 const Turns& turns() {
-    static constexpr Turns scalar = {N_SCALAR::symbols, N_SCALAR::stored, N_SCALAR::write};
-    switch (current_isa()) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512: {
-            static constexpr Turns avx3 = {N_AVX3::symbols, N_AVX3::stored, N_AVX3::write};
-            return avx3;
-        }
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2: {
-            static constexpr Turns avx2 = {N_AVX2::symbols, N_AVX2::stored, N_AVX2::write};
-            return avx2;
-        }
-#endif
-        default:
-            return scalar;
-    }
+    return *PLUMB_FOR_ISA(current_isa(), turn_kernels);
 }
 
 }  // namespace plumb::kernels::codec::gdeflate

@@ -79,31 +79,9 @@ HWY_AFTER_NAMESPACE();
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/isa.h"
 
 namespace plumb::kernels::probe {
 namespace {
-
-struct Probes {
-    int (*fma_rounds)(std::int64_t, float*);
-    std::uint64_t (*sum_words)(const std::uint64_t*, std::size_t);
-};
-
-Probes probes() {
-    switch (current_isa()) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return {N_AVX3::fma_rounds, N_AVX3::sum_words};
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return {N_AVX2::fma_rounds, N_AVX2::sum_words};
-#endif
-        default:
-            return {N_SCALAR::fma_rounds, N_SCALAR::sum_words};
-    }
-}
 
 void require_threads(int threads) {
     if (threads < 1) throw base::Error(base::ErrorKind::usage, "threads is " + std::to_string(threads), "give at least 1");
@@ -113,17 +91,17 @@ void require_threads(int threads) {
 
 double fma_fp32(std::int64_t rounds, int threads) {
     require_threads(threads);
-    const Probes probe = probes();
+    const auto rounds_of = PLUMB_FOR_ISA(current_isa(), fma_rounds);
     std::vector<float> results(static_cast<std::size_t>(threads));
     int lanes = 0;
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(max : lanes)
-    for (int t = 0; t < threads; ++t) lanes = std::max(lanes, probe.fma_rounds(rounds, &results[static_cast<std::size_t>(t)]));
+    for (int t = 0; t < threads; ++t) lanes = std::max(lanes, rounds_of(rounds, &results[static_cast<std::size_t>(t)]));
     return 2.0 * 1024.0 * static_cast<double>(std::max<std::int64_t>(rounds, 0)) * lanes * threads;
 }
 
 std::uint64_t read_memory(std::span<const std::byte> bytes, int threads) {
     require_threads(threads);
-    const Probes probe = probes();
+    const auto sum_words = PLUMB_FOR_ISA(current_isa(), sum_words);
     constexpr std::size_t word = sizeof(std::uint64_t);
     const std::size_t misalignment = reinterpret_cast<std::uintptr_t>(bytes.data()) % word;
     const std::size_t head = std::min(bytes.size(), misalignment == 0 ? 0 : word - misalignment);
@@ -138,7 +116,7 @@ std::uint64_t read_memory(std::span<const std::byte> bytes, int threads) {
     for (int t = 0; t < threads; ++t) {
         const std::size_t first = count * static_cast<std::size_t>(t) / static_cast<std::size_t>(threads);
         const std::size_t last = count * (static_cast<std::size_t>(t) + 1) / static_cast<std::size_t>(threads);
-        sum += probe.sum_words(words + first, last - first);
+        sum += sum_words(words + first, last - first);
     }
     return sum;
 }

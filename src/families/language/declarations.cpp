@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "families/language/declarations.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+#include "families/language/kneser_ney.h"
+#include "families/language/models.h"
+#include "families/language/scores.h"
+
+namespace plumb::families::language {
+
+namespace {
+
+using lab::Type;
+
+lab::Parameter text(std::string name, std::string help, const std::string& default_value, const std::vector<std::string>& choices = {}) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.type = Type::text;
+    parameter.default_value = default_value;
+    parameter.choices = {choices.begin(), choices.end()};
+    return parameter;
+}
+
+lab::Parameter integer(std::string name, std::string help, std::int64_t default_value, double low, double high) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.default_value = default_value;
+    parameter.low = low;
+    parameter.high = high;
+    return parameter;
+}
+
+lab::Parameter boolean(std::string name, std::string help, bool default_value) {
+    lab::Parameter parameter;
+    parameter.name = std::move(name);
+    parameter.help = std::move(help);
+    parameter.type = Type::boolean;
+    parameter.default_value = default_value;
+    return parameter;
+}
+
+/// `y` against the order of n-gram models.
+lab::Figure against_order(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
+    lab::Figure figure;
+    figure.name = name;
+    figure.title = title;
+    figure.caption = "Interpolated Kneser-Ney, one discount an order; exp of the mean of -ln p over all predicted ids.";
+    figure.mark = lab::Mark::bars;
+    figure.x = "order";
+    figure.x_title = "order";
+    figure.y = y;
+    figure.y_title = y_title;
+    figure.colour = "train";
+    figure.where = {{"model", std::string("ngram")}};
+    return figure;
+}
+
+}  // namespace
+
+const lab::Schema& schema() {
+    static const lab::Schema made = [] {
+        std::vector<std::string> names;
+        std::string help = "the model";
+        for (const Model& model : models()) {
+            names.push_back(model.name);
+            help += (names.size() == 1 ? ": " : "; ") + model.name + ": " + model.help;
+        }
+        const std::string source = "a file of a data set, or the path of a text (plain or Zstandard) or of an npz of ids";
+        return lab::Schema({
+            text("model", help, "ngram", names),
+            text("train", "what is learnt from: " + source, "wikitext-2/train.ids"),
+            text("validation", "what is scored: " + source, "wikitext-2/validation.ids"),
+            text("test", "what is scored too; empty: nothing", "wikitext-2/test.ids"),
+            text("tokenizer", "how texts become ids", "gpt1", {"gpt1"}),
+            text("break", "how ids are cut: one stream, a line at a time, or as many whole lines as fit", "stream",
+                 {"stream", "lines", "complete"}),
+            integer("length", "predictions of a sequence at most", 256, 1, 1 << 20),
+            boolean("off_by_one", "cut as the notebook does: the last sequence begins one id late, one prediction a split is lost", false),
+            integer("batch", "sequences of a batch: what the perplexity as printed divides by", 16, 1, 1 << 20),
+            integer("order", "ngram: ids of the longest n-gram", 5, 1, highest_order),
+            integer("threads", "threads that score", 1, 1, 1024),
+            text("ids", "folder to which the ids are written as wiki.train.npz, wiki.validation.npz, wiki.test.npz; empty: none", ""),
+        });
+    }();
+    return made;
+}
+
+const std::vector<lab::Metric>& metrics() {
+    using Better = lab::Metric::Better;
+    static const std::vector<lab::Metric> made = [] {
+        std::vector<lab::Metric> all = score_metrics("validation");
+        std::ranges::move(score_metrics("test"), std::back_inserter(all));
+        std::vector<lab::Metric> others = {
+            {"train_ids", "ids of train", "", Better::neither, false},
+            {"train_lines", "lines of train that are not blank", "", Better::neither, false},
+            {"train_distinct", "different ids of train", "", Better::neither, false},
+            {"tokenizer_time", "median time of tokenizing the text of train on one core, every word new at the start", "s", Better::lower,
+             false},
+            {"tokenizer_throughput", "bytes of that text by tokenizer_time; of ids the decoded text is tokenized", "B/s", Better::higher,
+             true},
+            {"count_time", "ngram: median time of counting train", "s", Better::lower, true},
+            {"score_time", "median time of scoring validation", "s", Better::lower, false},
+            {"score_throughput", "ids of validation by score_time", "ids/s", Better::higher, false},
+            {"ngrams", "ngram: different n-grams of the highest order", "", Better::neither, false},
+            {"discount", "ngram: what the highest order takes off each count", "", Better::neither, false},
+            {"model_bytes", "memory that the model holds", "B", Better::lower, false},
+        };
+        std::ranges::move(others, std::back_inserter(all));
+        return all;
+    }();
+    return made;
+}
+
+const std::vector<lab::Figure>& figures() {
+    static const std::vector<lab::Figure> made = {
+        against_order("ngram-validation", "Validation perplexity against the order of n-grams", "validation_perplexity",
+                      "validation perplexity"),
+        against_order("ngram-test", "Test perplexity against the order of n-grams", "test_perplexity", "test perplexity"),
+    };
+    return made;
+}
+
+}  // namespace plumb::families::language

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checksums of keys and values. Included once per instruction set.
+#if defined(PLUMB_PROTECT_ENCODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PLUMB_PROTECT_ENCODE_INL_H_
+#undef PLUMB_PROTECT_ENCODE_INL_H_
+#else
+#define PLUMB_PROTECT_ENCODE_INL_H_
+#endif
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/attention/pack-inl.h"
+#include "kernels/protect/guarded_tile.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace plumb::kernels::protect::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace arithmetic = attention::HWY_NAMESPACE;
+
+using arithmetic::Floats;
+using arithmetic::lanes;
+using arithmetic::Vector;
+
+/// Adds up `rows` rows of D numbers: in fp64 and rounded once, so that a sum is as near as one product; magnitudes in fp32.
+inline void sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* HWY_RESTRICT sums_D,
+                     float* HWY_RESTRICT magnitudes_D) {
+    const hn::ScalableTag<double> wide;
+    const hn::Rebind<float, decltype(wide)> narrow;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
+    std::int64_t c = 0;
+    for (; c + 2 * step <= columns; c += 2 * step) {
+        auto sum0 = hn::Zero(wide);
+        auto sum1 = sum0;
+        auto magnitude0 = hn::Zero(narrow);
+        auto magnitude1 = magnitude0;
+        for (std::int64_t j = 0; j < rows; ++j) {
+            const auto numbers0 = hn::LoadU(narrow, rows_JD + j * row_stride + c);
+            const auto numbers1 = hn::LoadU(narrow, rows_JD + j * row_stride + c + step);
+            sum0 = hn::Add(sum0, hn::PromoteTo(wide, numbers0));
+            sum1 = hn::Add(sum1, hn::PromoteTo(wide, numbers1));
+            magnitude0 = hn::Add(magnitude0, hn::Abs(numbers0));
+            magnitude1 = hn::Add(magnitude1, hn::Abs(numbers1));
+        }
+        hn::StoreU(hn::DemoteTo(narrow, sum0), narrow, sums_D + c);
+        hn::StoreU(hn::DemoteTo(narrow, sum1), narrow, sums_D + c + step);
+        hn::StoreU(magnitude0, narrow, magnitudes_D + c);
+        hn::StoreU(magnitude1, narrow, magnitudes_D + c + step);
+    }
+    for (; c < columns; ++c) {
+        double sum = 0;
+        float magnitude = 0;
+        for (std::int64_t j = 0; j < rows; ++j) {
+            sum += rows_JD[j * row_stride + c];
+            magnitude += std::abs(rows_JD[j * row_stride + c]);
+        }
+        sums_D[c] = static_cast<float>(sum);
+        magnitudes_D[c] = magnitude;
+    }
+}
+
+inline void encode_keys(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,
+                        std::int64_t keys, std::int64_t columns, std::int64_t block_keys, const GuardScratch& scratch, HeadSums& sums) {
+    const bool in_place = dtype == base::Dtype::fp32 && strides.column == 1 && index == nullptr;
+    std::fill(sums.key_magnitudes_D, sums.key_magnitudes_D + columns, 0.0F);
+    for (std::int64_t first = 0; first < keys; first += block_keys) {
+        const std::int64_t rows = std::min(block_keys, keys - first);
+        const void* begin = index == nullptr ? base::advance(dtype, source, first * strides.row) : source;
+        const float* block = static_cast<const float*>(begin);
+        if (!in_place) {
+            arithmetic::pack_keys(dtype, begin, strides, index == nullptr ? nullptr : index + first, rows, columns, scratch.key_JD);
+            block = scratch.key_JD;
+        }
+        float* magnitudes = scratch.own_magnitudes_D;
+        sum_rows(block, in_place ? strides.row : columns, rows, columns, sums.key_sums_BD + first / block_keys * columns, magnitudes);
+        for (std::int64_t c = 0; c < columns; ++c) {
+            // Written so that NaN stays.
+            if (!(magnitudes[c] <= sums.key_magnitudes_D[c])) sums.key_magnitudes_D[c] = magnitudes[c];
+        }
+    }
+    const auto finite = [](float number) { return std::isfinite(number); };
+    sums.keys_finite = std::all_of(sums.key_magnitudes_D, sums.key_magnitudes_D + columns, finite);
+}
+
+inline void encode_values(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,
+                          std::int64_t keys, std::int64_t columns, const GuardScratch& scratch, HeadSums& sums) {
+    const Floats d;
+    const bool in_place = dtype == base::Dtype::fp32 && strides.column == 1;
+    float bound = 0;
+    bool finite = true;
+    for (std::int64_t j = 0; j < keys; ++j) {
+        const void* begin = base::advance(dtype, source, (index == nullptr ? j : index[j]) * strides.row);
+        const float* row = static_cast<const float*>(begin);
+        if (!in_place) {
+            arithmetic::widen_row(dtype, begin, strides.column, columns, scratch.key_JD);
+            row = scratch.key_JD;
+        }
+        Vector plain = hn::Zero(d);
+        Vector mixed = plain;
+        Vector magnitudes = plain;
+        std::int64_t e = 0;
+        for (; e + lanes <= columns; e += lanes) {
+            const Vector numbers = hn::LoadU(d, row + e);
+            plain = hn::Add(plain, numbers);
+            mixed = hn::MulAdd(numbers, hn::LoadU(d, scratch.sign_P + e), mixed);
+            magnitudes = hn::Add(magnitudes, hn::Abs(numbers));
+        }
+        float plain_sum = hn::GetLane(hn::SumOfLanes(d, plain));
+        float mixed_sum = hn::GetLane(hn::SumOfLanes(d, mixed));
+        float magnitude = hn::GetLane(hn::SumOfLanes(d, magnitudes));
+        for (; e < columns; ++e) {
+            plain_sum += row[e];
+            mixed_sum += row[e] * column_sign(e);
+            magnitude += std::abs(row[e]);
+        }
+        sums.value_sums_M[j] = plain_sum;
+        sums.signed_sums_M[j] = mixed_sum;
+        bound = std::max(bound, magnitude);
+        finite = finite && std::isfinite(magnitude);
+    }
+    sums.values_finite = finite;
+    // Small beside the values, so that its rounding does not hide theirs; large enough that a row sum wrong by 2^-10 shows 2^5 times over.
+    sums.beta = bound > 0 ? bound / 256 : 1.0F;
+    sums.value_bound = bound + sums.beta;
+    for (std::int64_t j = 0; j < keys; ++j) sums.value_sums_M[j] += sums.beta;
+}
+
+inline std::int64_t packed_value(std::int64_t rows, std::int64_t columns, std::int64_t row, std::int64_t column) {
+    std::int64_t place = -1;
+    arithmetic::in_pieces<arithmetic::output_vectors>((columns + lanes - 1) / lanes, [&](auto piece, std::int64_t first_vector) {
+        constexpr std::int64_t width = decltype(piece)::value * lanes;
+        const std::int64_t first = first_vector * lanes;
+        if (column >= first && column < first + width) place = first * rows + row * width + column - first;
+    });
+    return place;
+}
+
+}  // namespace plumb::kernels::protect::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
