@@ -2,6 +2,7 @@
 #include "lab/probe_family.h"
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -128,7 +129,8 @@ class ProbeFamily final : public lab::Family {
 /// state = state * 3 + step (mod 2^32): the end depends on every step having run once, in order.
 class StepsTrial final : public lab::LongTrial {
   public:
-    StepsTrial(std::int64_t steps, std::filesystem::path checkpoint) : steps_(steps), checkpoint_(std::move(checkpoint)) {}
+    StepsTrial(std::int64_t steps, bool spoil, std::filesystem::path checkpoint)
+        : steps_(steps), spoil_(spoil), checkpoint_(std::move(checkpoint)) {}
     std::vector<lab::Check> verify() override { return {lab::at_most("sane", "0", "difference", 0, 0.5)}; }
     void run(lab::Recorder& recorder) override {
         std::int64_t step = 0;
@@ -143,10 +145,19 @@ class StepsTrial final : public lab::LongTrial {
             sleep_for(1);
         }
         recorder.result(lab::exact("state", static_cast<double>(state)));
+        end_ = state + (spoil_ ? 1 : 0);
+    }
+    std::vector<lab::Check> verify_after() override {
+        std::uint32_t state = 1;
+        for (std::int64_t step = 0; step < steps_; ++step) state = state * 3 + static_cast<std::uint32_t>(step);
+        return {lab::at_most("replayed", "all steps again", "difference", std::abs(static_cast<double>(end_) - static_cast<double>(state)),
+                             0.5)};
     }
 
   private:
     std::int64_t steps_;
+    bool spoil_;
+    std::uint32_t end_ = 0;
     std::filesystem::path checkpoint_;
 };
 
@@ -156,7 +167,8 @@ class StepsFamily final : public lab::Family {
     std::string summary() const override { return "a long trial with checkpoints"; }
     int version() const override { return 1; }
     const lab::Schema& schema() const override {
-        static const lab::Schema made({parameter("steps", lab::Type::integer, std::int64_t{10})});
+        static const lab::Schema made(
+            {parameter("steps", lab::Type::integer, std::int64_t{10}), parameter("spoil", lab::Type::boolean, false)});
         return made;
     }
     const std::vector<lab::Metric>& metrics() const override {
@@ -168,7 +180,8 @@ class StepsFamily final : public lab::Family {
         return made;
     }
     std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context& context) const override {
-        return std::make_unique<StepsTrial>(setting<std::int64_t>(point.settings, "steps"), context.artifacts / "checkpoint.txt");
+        return std::make_unique<StepsTrial>(setting<std::int64_t>(point.settings, "steps"), setting<bool>(point.settings, "spoil"),
+                                            context.artifacts / "checkpoint.txt");
     }
 };
 

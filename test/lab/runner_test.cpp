@@ -49,6 +49,25 @@ class Runner : public ::testing::Test {
     lab::Store store{folder.path() / "runs"};
 };
 
+TEST_F(Runner, ALongTrialIsCheckedAgainAfterItsRun) {
+    lab::Study study = test::steps_study("sweep", 5);
+    EXPECT_EQ(run(study).exit_code(), 0);
+    const lab::Record sound = store.records("sweep").front();
+    EXPECT_EQ(sound.checks.back().name, "replayed, after the run");
+    EXPECT_EQ(sound.status, Status::done);
+
+    lab::Axis spoil;
+    spoil.keys = {"spoil"};
+    spoil.values = {{true}};
+    study.name = "spoilt";
+    study.experiments.front().axes.push_back(spoil);
+    EXPECT_EQ(run(study).exit_code(), 1);
+    const lab::Record spoilt = store.records("spoilt").front();
+    EXPECT_EQ(spoilt.status, Status::failed);
+    EXPECT_TRUE(spoilt.metrics.empty()) << "no number without its check";
+    EXPECT_THAT(spoilt.reason, HasSubstr("replayed"));
+}
+
 TEST_F(Runner, RunsEachPointOnceAndResumesByDefault) {
     const lab::Study study = test::probe_study("sweep", 4);
     EXPECT_EQ(run(study).ran, 4);
