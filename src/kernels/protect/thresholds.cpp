@@ -24,7 +24,7 @@ ThresholdFactors thresholds(ThresholdKind kind, const attention::Shape& shape, c
                 .output_bound = static_cast<float>(2 * u / std::sqrt(columns))};
     }
     const std::int64_t blocks = attention::divide_up(shape.keys, block_keys) + plan.splits;
-    return {.scores = static_cast<float>(2 * gamma(shape.head_dim + block_keys + 2 * pending_blocks + 2)),
+    return {.scores = static_cast<float>(2 * gamma(shape.head_dim + block_keys + 2 * pending_blocks + 10)),
             .outputs = 0,
             .output_bound = static_cast<float>(2 * gamma(block_keys + blocks + shape.value_dim + 8))};
 }
