@@ -12,6 +12,7 @@ namespace plumb::families::fault {
 
 namespace {
 
+constexpr std::int64_t most_noted_alarms = 20;
 constexpr std::int64_t drawn_at_once = 4;
 constexpr std::int64_t runs_at_once = drawn_at_once * drawn_at_once * drawn_at_once;
 
@@ -42,18 +43,24 @@ std::vector<kernels::protect::Report> CleanTrial::run_batch(std::int64_t batch) 
     return reports;
 }
 
+void CleanTrial::note_alarm(const kernels::protect::Report& report, std::int64_t run, std::int64_t& noted) const {
+    if (report.evidence.empty() || ++noted > most_noted_alarms) return;
+    context_.log("clean run " + std::to_string(run) + ": " + kernels::protect::describe(report.evidence.front()));
+}
+
 void CleanTrial::run(lab::Recorder& recorder) {
     recorder.rewind(0);
+    std::int64_t noted = 0;
     kernels::protect::Report all;
     std::int64_t runs = 0;
     while (all.row_checks < request_.row_checks) {
         if (recorder.stop_requested()) throw base::Error(base::ErrorKind::interrupted, "stopped after " + std::to_string(runs) + " runs");
         for (const kernels::protect::Report& report : run_batch(runs / runs_at_once)) {
+            note_alarm(report, runs++, noted);
             all.row_checks += report.row_checks;
             all.alarms += report.alarms;
             all.largest_residual = std::max(all.largest_residual, report.largest_residual);
         }
-        runs += runs_at_once;
         if (all.row_checks == 0) throw base::Error(base::ErrorKind::unsupported, "this scheme compares nothing", "choose one that checks");
         recorder.step(runs - 1, {{"row_checks", static_cast<double>(all.row_checks)}, {"clean_alarms", static_cast<double>(all.alarms)}});
     }

@@ -12,16 +12,20 @@ namespace plumb::families::fault {
 
 class CleanTrial final : public lab::LongTrial {
   public:
-    explicit CleanTrial(const Request& request) : request_(request), prepared_(shared_case(request)) {}
+    CleanTrial(const Request& request, const lab::Context& context)
+        : request_(request), context_(context), prepared_(shared_case(request)) {}
 
     std::vector<lab::Check> verify() override;
     void run(lab::Recorder& recorder) override;
 
   private:
+    /// Writes the first alarm of a clean run to the log.
+    void note_alarm(const kernels::protect::Report& report, std::int64_t run, std::int64_t& noted) const;
     /// What the combinations of inputs [4 batch, 4 batch + 4) report, on the request's threads.
     std::vector<kernels::protect::Report> run_batch(std::int64_t batch) const;
 
     Request request_;
+    lab::Context context_;
     std::shared_ptr<const Case> prepared_;
 };
 

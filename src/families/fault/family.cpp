@@ -34,7 +34,7 @@ class FaultFamily final : public lab::Family {
             case Task::clean:
                 break;
         }
-        return std::make_unique<CleanTrial>(request);
+        return std::make_unique<CleanTrial>(request, context);
     }
 };
 
