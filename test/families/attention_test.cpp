@@ -215,7 +215,10 @@ TEST(Families, HaveUniqueNamesDefaultsThatFitAndFiguresOfKnownColumns) {
         for (const auto& parameter : family->schema().parameters()) columns.insert(parameter.name);
         for (const auto& metric : family->metrics()) columns.insert(metric.name);
         for (const lab::Figure& figure : family->figures()) {
-            for (const std::string& column : {figure.x, figure.y, figure.colour, figure.facet_column, figure.facet_row, figure.reference}) {
+            // Columns of a table that a run leaves are the family's own business; its tests write one and draw it.
+            const bool own = !figure.table.empty();
+            for (const std::string& column : {own ? "" : figure.x, own ? "" : figure.y, own ? "" : figure.colour, figure.facet_column,
+                                              figure.facet_row, figure.reference}) {
                 EXPECT_TRUE(column.empty() || columns.contains(column)) << figure.name << ": " << column;
             }
         }

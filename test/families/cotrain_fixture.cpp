@@ -55,9 +55,11 @@ lab::Study cotrain_study(const lab::Settings& settings) {
     return study;
 }
 
-int run_cotrain(const lab::Store& store, const lab::Study& study) {
+int run_cotrain(const lab::Store& store, const lab::Study& study, const std::function<void()>& started) {
     const lab::Families families = {families::cotrain::make_family()};
-    return lab::Runner(store, families, {}).run(study, lab::make_plan(study, families)).exit_code();
+    lab::RunEvents events;
+    events.started = [&](const lab::PlannedPoint&, std::size_t, std::size_t) { started(); };
+    return lab::Runner(store, families, {}, events).run(study, lab::make_plan(study, families)).exit_code();
 }
 
 lab::Record only_record(const lab::Store& store) {

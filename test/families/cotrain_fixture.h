@@ -2,6 +2,7 @@
 // Made-up two-view data in files, and runs of the family on it through the lab's own runner.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "lab/runner.h"
@@ -19,8 +20,9 @@ struct TwoViewFiles {
 
 /// One point of the family cotrain with these settings, as a study "cotrain".
 lab::Study cotrain_study(const lab::Settings& settings);
-/// Runs it into the store; the exit code.
-int run_cotrain(const lab::Store& store, const lab::Study& study);
+/// Runs it into the store; the exit code. `started` is called when the point is begun.
+int run_cotrain(
+    const lab::Store& store, const lab::Study& study, const std::function<void()>& started = [] {});
 /// The only run of the study.
 lab::Record only_record(const lab::Store& store);
 std::string artifact(const lab::Store& store, const std::string& name);

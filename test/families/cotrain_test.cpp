@@ -63,7 +63,7 @@ void expect_same(const lab::Store& a, const lab::Store& b) {
 TEST(Cotrain, AKilledRunGoesOnFromItsCheckpointToTheSameEnd) {
     const test::TwoViewFiles files(3, 3);
     const lab::Study study = test::cotrain_study(
-        files.settings({{"splits", std::int64_t{60}}, {"rounds", std::int64_t{30}}, {"take", 0.01}, {"threads", std::int64_t{2}}}));
+        files.settings({{"splits", std::int64_t{200}}, {"rounds", std::int64_t{30}}, {"take", 0.01}, {"threads", std::int64_t{2}}}));
     const test::TemporaryFolder folder;
     const lab::Store killed(folder.path() / "killed"), whole(folder.path() / "whole");
     const unsigned seed = std::random_device{}();
@@ -73,7 +73,7 @@ TEST(Cotrain, AKilledRunGoesOnFromItsCheckpointToTheSameEnd) {
     for (int kill = 0; kill < 4; ++kill) {
         const pid_t process = ::fork();
         if (process == 0) ::_exit(test::run_cotrain(killed, study));
-        hit += kill_after_checkpoint(process, killed.root(), std::uniform_int_distribution<int>(0, 400)(random));
+        hit += kill_after_checkpoint(process, killed.root(), std::uniform_int_distribution<int>(0, 50)(random));
     }
     EXPECT_GE(hit, 1) << "the run ended before it could be killed: give it more splits";
     ASSERT_EQ(test::run_cotrain(killed, study), 0);
@@ -84,14 +84,16 @@ TEST(Cotrain, AKilledRunGoesOnFromItsCheckpointToTheSameEnd) {
 TEST(Cotrain, AStopIsARowAndTheNextRunGoesOn) {
     const test::TwoViewFiles files(3, 3);
     const lab::Study study =
-        test::cotrain_study(files.settings({{"splits", std::int64_t{40}}, {"rounds", std::int64_t{20}}, {"take", 0.02}}));
+        test::cotrain_study(files.settings({{"splits", std::int64_t{200}}, {"rounds", std::int64_t{20}}, {"take", 0.02}}));
     const test::TemporaryFolder folder;
     const lab::Store stopped(folder.path() / "stopped"), whole(folder.path() / "whole");
-    std::thread user([] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        lab::request_stop();
+    std::thread user;
+    const int code = test::run_cotrain(stopped, study, [&] {
+        user = std::thread([] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            lab::request_stop();
+        });
     });
-    const int code = test::run_cotrain(stopped, study);
     user.join();
     lab::reset_stop_requests();
     EXPECT_EQ(code, 130);

@@ -15,7 +15,7 @@ namespace plumb::families::cotrain {
 
 namespace {
 
-constexpr std::chrono::milliseconds between_saves{1000};
+constexpr std::chrono::milliseconds between_saves{200};
 
 std::vector<SplitRun*> pointers(const std::vector<std::unique_ptr<SplitRun>>& runs) {
     std::vector<SplitRun*> made;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Co-training on every split of a point: splits on threads, a checkpoint a second, tables at the end.
+// Co-training on every split of a point: splits on threads, checkpoints on the way, tables at the end.
 #pragma once
 #include <chrono>
 #include <filesystem>

@@ -101,7 +101,8 @@ Bits corrupted_bits(Bits bits, const Fault& fault, std::uint64_t place, Bits inf
         case FaultModel::nan:
             return quiet_nan;
         case FaultModel::burst:
-            return static_cast<Bits>(bits ^ (place == 0 ? one : static_cast<Bits>(Bits{1} << (chance(fault, place) % width))));
+            if (place == 0) return static_cast<Bits>(bits ^ one);
+            return static_cast<Bits>(bits ^ (Bits{1} << (chance(fault, place) % width)));
         case FaultModel::stuck_lane:
             return static_cast<Bits>(bits | one);
     }

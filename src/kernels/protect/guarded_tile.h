@@ -30,7 +30,7 @@ namespace plumb::kernels::protect {
 
 /// Checksums of one key head. Borrowed memory.
 struct HeadSums {
-    float* key_sums_BD = nullptr;       ///< sum of the keys of each block, in fp64, rounded once
+    float* key_sums_BD = nullptr;       ///< sum of the keys of each block
     float* key_magnitudes_D = nullptr;  ///< largest of the blocks' sums of |k|
     float* value_sums_M = nullptr;      ///< sum_e v + beta
     float* signed_sums_M = nullptr;     ///< sum_e column_sign(e) v
