@@ -116,7 +116,10 @@ void expect_every_damage_is_a_usage_error(const Thing& thing, Read read) {
     for (const auto& [key, value] : good.items()) {
         json bad = good;
         bad.erase(key);
-        EXPECT_THAT(error_of([&] { read(bad); }), HasSubstr("'" + key + "'"));
+        // Studies that were run before figures had tables lack the word and are still read.
+        const std::string expected = key == "table" ? "" : "'" + key + "'";
+        EXPECT_EQ(error_of([&] { read(bad); }).empty(), expected.empty()) << key;
+        EXPECT_THAT(error_of([&] { read(bad); }), HasSubstr(expected));
         bad[key] = json::object();
         EXPECT_NE(error_of([&] { read(bad); }), "") << key;
     }
