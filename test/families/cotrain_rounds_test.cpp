@@ -109,13 +109,15 @@ TEST(CotrainRounds, PoolPicksNoMoreThanItsCountsAndFromItsPoolAlone) {
 
 TEST(CotrainRounds, AgreeGivesOnlyWhatBothViewsSay) {
     const test::TwoViewFiles files(2, 3);
-    const auto run = finish(request_of(files, {{"exchange", std::string("agree")}}));
+    const Request run_request = request_of(files, {{"exchange", std::string("agree")}});
+    const auto run = finish(run_request);
     for (const LedgerRow& row : run->state().ledger) EXPECT_EQ(row.label, row.other_label);
 }
 
 TEST(CotrainRounds, SwapNeverTeachesAViewWhatItPickedAlone) {
     const test::TwoViewFiles files(2, 2);
-    const auto run = finish(request_of(files, {}));
+    const Request run_request = request_of(files, {});
+    const auto run = finish(run_request);
     for (const int view : {0, 1}) {
         for (const Example& example : run->state().pseudo[view]) {
             const bool from_other = std::ranges::any_of(
@@ -127,7 +129,8 @@ TEST(CotrainRounds, SwapNeverTeachesAViewWhatItPickedAlone) {
 
 TEST(CotrainRounds, TheGateLetsNobodyLabelWhoKnowsNothing) {
     const test::TwoViewFiles files(200, 200);
-    const auto run = finish(request_of(files, {{"gate", 0.2}}));
+    const Request run_request = request_of(files, {{"gate", 0.2}});
+    const auto run = finish(run_request);
     EXPECT_EQ(run->state().stop, "gate");
     EXPECT_TRUE(run->state().ledger.empty());
 }
@@ -151,19 +154,22 @@ TEST(CotrainRounds, TheGuardReturnsWhatValidatesBetter) {
 
 TEST(CotrainRounds, TheBestRoundIsReturnedAndWithoutValidationTheLast) {
     const test::TwoViewFiles files(3, 4);
-    const auto validated = finish(request_of(files, {{"guard", false}}));
+    const Request validated_request = request_of(files, {{"guard", false}});
+    const auto validated = finish(validated_request);
     const double best = validated->state().reports[validated->returned().round].loss;
     EXPECT_GT(validated->returned().round, 0);
     for (const RoundReport& report : std::span(validated->state().reports).subspan(1)) EXPECT_GE(report.loss, best);
-    const auto blind = finish(request_of(files, {{"validation", std::int64_t{0}}}));
+    const Request blind_request = request_of(files, {{"validation", std::int64_t{0}}});
+    const auto blind = finish(blind_request);
     EXPECT_EQ(blind->returned().round, blind->state().reports.back().round);
     EXPECT_FALSE(blind->guarded());
 }
 
 TEST(CotrainRounds, PatienceEndsARunThatValidationDoesNotFollow) {
     const test::TwoViewFiles files(2, 60);
-    const auto run =
-        finish(request_of(files, {{"patience", std::int64_t{1}}, {"rounds", std::int64_t{50}}, {"gate", 0.0}, {"take", 0.02}}));
+    const Request run_request =
+        request_of(files, {{"patience", std::int64_t{1}}, {"rounds", std::int64_t{50}}, {"gate", 0.0}, {"take", 0.02}});
+    const auto run = finish(run_request);
     EXPECT_EQ(run->state().stop, "patience");
     EXPECT_LT(run->state().reports.back().round, 50);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tests of protected attention share: a problem with its clean output, and runs of it.
 #pragma once
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/attention/inputs.h"
@@ -20,7 +22,8 @@ struct Outcomes {
 
     /// Bit by bit; row sums aside.
     bool same_output(const Outcomes& other) const {
-        return out == other.out && std::memcmp(lse.data(), other.lse.data(), lse.size() * sizeof(float)) == 0;
+        const auto same_bits = [](float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); };
+        return out == other.out && std::equal(lse.begin(), lse.end(), other.lse.begin(), other.lse.end(), same_bits);
     }
 };
 

@@ -109,7 +109,7 @@ struct SplitState {
 
 class SplitRun {
   public:
-    /// `state` of an earlier run to go on from; nothing: from the start.
+    /// Borrows data and options. `state` of an earlier run to go on from; nothing: from the start.
     SplitRun(const TwoViews& data, const Options& options, std::uint64_t seed, std::int64_t index, std::optional<SplitState> state = {});
     bool finished() const { return state_.finished; }
     /// One round. Throws lab::CheckFailure where the sets are not disjoint and complete after it.
