@@ -21,7 +21,7 @@ ThresholdFactors thresholds(ThresholdKind kind, const attention::Shape& shape, c
         const double columns = static_cast<double>(std::max<std::int64_t>(shape.value_dim, 1));
         return {.scores = static_cast<float>(32 * u),
                 .outputs = static_cast<float>(16 * u),
-                .output_bound = static_cast<float>(4 * u / std::sqrt(columns))};
+                .output_bound = static_cast<float>(8 * u / std::sqrt(columns))};
     }
     const std::int64_t blocks = attention::divide_up(shape.keys, block_keys) + plan.splits;
     return {.scores = static_cast<float>(2 * gamma(shape.head_dim + block_keys + 2 * pending_blocks + 10)),

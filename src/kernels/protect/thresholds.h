@@ -7,7 +7,7 @@
 //               outputs  2 gamma(J + B + E + 8) l max(sum |v|)      J multiply-adds of a block, one more for each of B blocks and each
 //                                                                   split; E additions along the row; encoding, normaliser, comparison
 //   calibrated  scores   32 u b |q| . max(sum |k|)
-//               outputs  16 u (C + sum |o| + beta l) + 4 u / sqrt(E) l max(sum |v|)   C = sum over the blocks of what each added to the
+//               outputs  16 u (C + sum |o| + beta l) + 8 u / sqrt(E) l max(sum |v|)   C = sum over the blocks of what each added to the
 //               checksums
 //
 // b: blocks compared together. A running sum is rounded by at most u times what it is at that moment, so the noise of a row is about as
