@@ -65,16 +65,22 @@ inline void measure_rows(const GuardedSub& guarded, const Guard& guard) {
     }
 }
 
+/// The head's key sums of a block; null where the block is not one of theirs.
+inline const float* sums_of_block(const Tile& tile, const Block& block, const Guard& guard) {
+    using arithmetic::block_keys;
+    const std::int64_t index = block.first / block_keys;
+    const std::int64_t end = std::min((index + 1) * block_keys, tile.packed_keys);
+    const bool whole = block.first == index * block_keys && block.end() == end;
+    return whole ? guard.sums->key_sums_BD + index * tile.head_dim : nullptr;
+}
+
 /// Adds the keys of a block to those whose scores will be compared: from the head's checksums, or, where the block is not one of theirs,
 /// from its keys as they are now (which guards the product, not the keys).
 inline void add_pending(GuardedSub& guarded, const Block& block, const Guard& guard) {
-    using arithmetic::block_keys;
     const Floats d;
     const Tile& tile = *guarded.sub.tile;
-    const std::int64_t index = block.first / block_keys;
-    const std::int64_t end = std::min((index + 1) * block_keys, tile.packed_keys);
-    const float* sums = guard.sums->key_sums_BD + index * tile.head_dim;
-    if (block.first != index * block_keys || block.end() != end) {
+    const float* sums = sums_of_block(tile, block, guard);
+    if (sums == nullptr) {
         const float* keys = static_cast<const float*>(tile.k_MD) + block.first * tile.k_row;
         sum_rows(keys, tile.k_row, block.keys, tile.head_dim, guard.scratch.own_sums_D, guard.scratch.own_magnitudes_D);
         sums = guard.scratch.own_sums_D;
@@ -171,7 +177,6 @@ inline void start_guard(std::int64_t rows, const GuardState& state) {
     std::fill(state.output_sum_T, state.output_sum_T + rows, 0.0F);
     std::fill(state.signed_sum_T, state.signed_sum_T + rows, 0.0F);
     std::fill(state.carried_T, state.carried_T + rows, 0.0F);
-    std::fill(state.magnitude_T, state.magnitude_T + rows, 0.0F);
     state.keys[0] = state.keys[1] = 0;
 }
 

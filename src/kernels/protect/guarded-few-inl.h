@@ -40,9 +40,7 @@ inline float row_product(const float* a, const float* b, std::int64_t count) {
 template <base::Dtype dtype>
 const float* few_key_sums(const FewRows& few, const Block& block, const Guard& guard) {
     const attention::Tile& tile = *few.tile;
-    const std::int64_t index = block.first / arithmetic::block_keys;
-    const std::int64_t end = std::min((index + 1) * arithmetic::block_keys, tile.packed_keys);
-    if (block.first == index * arithmetic::block_keys && block.end() == end) return guard.sums->key_sums_BD + index * tile.head_dim;
+    if (const float* sums = sums_of_block(tile, block, guard); sums != nullptr) return sums;
     std::fill(guard.scratch.own_sums_D, guard.scratch.own_sums_D + tile.head_dim, 0.0F);
     for (std::int64_t j = 0; j < block.keys; ++j) {
         arithmetic::widen(dtype, base::advance(dtype, tile.k_MD, (block.first + j) * tile.k_row), tile.head_dim, guard.scratch.key_JD);
@@ -125,7 +123,7 @@ HWY_NOINLINE void absorb_few(const Exponential<Scaled>& exponential, const FewRo
             block_maximum = hn::GetLane(hn::MaxOfLanes(d, largest));
         }
         corrections[t] = arithmetic::exponentiate_row(exponential, few, block.keys, t);
-        if constexpr (Faults::present) faults.after_softmax_few(few, block, t, corrections[t], guard.state);
+        if constexpr (Faults::present) faults.after_softmax_few(few, block, t, corrections[t]);
         if (checkable && guard.checks.maxima) check_maximum_few(exponential, few, t, block_maximum, corrections[t], guard);
         if (checkable && guard.checks.exponentials != ExponentialCheck::none)
             check_exponentials_few(exponential, few, block, t, arguments, guard);

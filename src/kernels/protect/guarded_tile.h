@@ -40,12 +40,12 @@ struct HeadSums {
     bool values_finite = true;          ///< else no check of outputs can
 };
 
-/// The last step of the checksums of values, once all of them and the largest magnitude are known.
-inline void add_beta(HeadSums& sums, std::int64_t keys) {
+/// The last step of the checksums of values [first, end), once the largest magnitude of all is known.
+inline void add_beta(HeadSums& sums, std::int64_t first, std::int64_t end) {
     // Small beside the values, so that its rounding does not hide theirs; large enough that a row sum wrong by 2^-10 shows 2^5 times over.
     sums.beta = sums.value_bound > 0 ? sums.value_bound / 256 : 1.0F;
     sums.value_bound += sums.beta;
-    for (std::int64_t j = 0; j < keys; ++j) sums.value_sums_M[j] += sums.beta;
+    for (std::int64_t j = first; j < end; ++j) sums.value_sums_M[j] += sums.beta;
 }
 
 /// + or -, as random as a hash can make it.

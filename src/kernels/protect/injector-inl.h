@@ -68,7 +68,7 @@ class Injector {
     // Numbers of a row in lanes.
 
     bool skips_few(const Block& block) const {
-        return fault_.site == Site::skipped_block && strikes_block(block) && row_in(0, guarded_rows()) >= 0;
+        return fault_.site == Site::skipped_block && strikes_block(block) && row_in(0, arithmetic::most_few_rows) >= 0;
     }
     void before_scores_few(const FewRows& few, const Block& block) const {
         const std::int64_t t = row_in(0, few.rows());
@@ -78,7 +78,7 @@ class Injector {
     void after_scores_few(const FewRows& few, const Block& block) const {
         if (fault_.site == Site::score || fault_.site == Site::score_stored) strike_scores_few(few, block, row_in(0, few.rows()));
     }
-    void after_softmax_few(const FewRows& few, const Block& block, std::int64_t t, float& correction, const GuardState& /*state*/) const {
+    void after_softmax_few(const FewRows& few, const Block& block, std::int64_t t, float& correction) const {
         if (row_in(0, few.rows()) != t) return;
         if (fault_.site == Site::exponential) strike_scores_few(few, block, t);
         if (!strikes_block(block)) return;
@@ -122,7 +122,6 @@ class Injector {
 
   private:
     static std::int64_t lane(std::int64_t index) { return index % lanes; }
-    std::int64_t guarded_rows() const { return arithmetic::most_few_rows; }
     bool in_burst(std::int64_t row) const {
         const std::int64_t neighbours = fault_.model == FaultModel::burst ? 4 : 1;
         return row >= fault_.row && row < fault_.row + neighbours;

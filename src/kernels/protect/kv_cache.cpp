@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -125,15 +124,17 @@ void KvCache::encode(std::int64_t key_head, std::int64_t first, std::int64_t end
     kernel.encode_values(shape_.dtype, row(true, key_head, first), {.row = shape_.value_dim}, nullptr, end - first, shape_.value_dim,
                          scratch, more);
     HeadSums& sums = growing.sums;
+    // Beta follows the largest value: where that stays, only the values that came in need it.
+    const std::int64_t changed = more.value_bound > growing.value_bound ? 0 : first;
     growing.value_bound = std::max(growing.value_bound, more.value_bound);
     sums.value_bound = growing.value_bound;
     sums.values_finite = sums.values_finite && more.values_finite;
-    std::copy(growing.plain_sums_M.begin(), growing.plain_sums_M.end(), growing.value_sums_M.begin());
+    std::copy(growing.plain_sums_M.begin() + changed, growing.plain_sums_M.end(), growing.value_sums_M.begin() + changed);
     sums.key_sums_BD = growing.key_sums_BD.data();
     sums.key_magnitudes_D = growing.magnitudes_D.data();
     sums.value_sums_M = growing.value_sums_M.data();
     sums.signed_sums_M = growing.signed_sums_M.data();
-    add_beta(sums, end);
+    add_beta(sums, changed, end);
 }
 
 std::vector<Damage> KvCache::verify() {

@@ -149,7 +149,7 @@ class ProtectedRun {
         guarded_.encode_keys(problem_.dtype, k, problem_.k_strides, index, head.prepared.keys, s.head_dim, kernel_.block_keys, scratch,
                              sums.sums);
         guarded_.encode_values(problem_.dtype, v, problem_.v_strides, index, head.prepared.keys, s.value_dim, scratch, sums.sums);
-        add_beta(sums.sums, head.prepared.keys);
+        add_beta(sums.sums, 0, head.prepared.keys);
         if (first) injection_.corrupt_copies(key_head, head.prepared, sums.sums);
         return head;
     }
@@ -232,20 +232,20 @@ class ProtectedRun {
             finish(task, made, head, workspaces_[thread].state, guard_state, 0, findings);
         } else {
             const std::int64_t first = index * plan_.splits;
+            const attention::Tile made = make_tile(task, 0, head);
             add(findings_[first], findings);
             for (std::int64_t split = 1; split < plan_.splits; ++split) {
                 add(findings_[first + split], findings);
-                merge(task, head, split_state(first + split), guard_states_[first + split].state, split_state(first),
+                merge(task, made, head, split_state(first + split), guard_states_[first + split].state, split_state(first),
                       guard_states_[first].state, findings);
             }
-            finish(task, make_tile(task, 0, head), head, split_state(first), guard_states_[first].state, 0, findings);
+            finish(task, made, head, split_state(first), guard_states_[first].state, 0, findings);
         }
         conclude(task, findings);
     }
 
-    void merge(const Task& task, const GuardedHead& head, const attention::RowState& more, const GuardState& guard_more,
-               const attention::RowState& state, const GuardState& guard_state, Findings& findings) {
-        const attention::Tile tile = make_tile(task, 0, head);
+    void merge(const Task& task, const attention::Tile& tile, const GuardedHead& head, const attention::RowState& more,
+               const GuardState& guard_more, const attention::RowState& state, const GuardState& guard_state, Findings& findings) {
         guarded_.merge(tile, more, guard_more, state, make_guard(task, head, guard_state, 0, findings));
     }
 
@@ -254,17 +254,18 @@ class ProtectedRun {
         Findings findings;
         attention::Workspace& workspace = workspaces_[task.thread];
         GuardWorkspace& own = guards_[task.thread];
-        accumulate(task, 0, head, workspace.state, own.state.state, run, findings);
+        // Its rows are those of every split.
+        const attention::Tile tile = accumulate(task, 0, head, workspace.state, own.state.state, run, findings);
         if (plan_.splits > 1) {
             const attention::Buffer memory = attention::make_buffer(attention::state_floats(plan_));
             const attention::RowState more = attention::make_state(plan_, memory.get());
             const OwnedGuardState guard_more(plan_, kernel_);
             for (std::int64_t split = 1; split < plan_.splits; ++split) {
                 accumulate(task, split, head, more, guard_more.state, run, findings);
-                merge(task, head, more, guard_more.state, workspace.state, own.state.state, findings);
+                merge(task, tile, head, more, guard_more.state, workspace.state, own.state.state, findings);
             }
         }
-        finish(task, make_tile(task, 0, head), head, workspace.state, own.state.state, run, findings);
+        finish(task, tile, head, workspace.state, own.state.state, run, findings);
         return findings;
     }
 
