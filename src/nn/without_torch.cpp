@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/language_trainer.h"
 
 namespace plumb::nn {
 
@@ -37,6 +38,10 @@ std::string why_no_gradients(const std::string&, const kernels::attention::Probl
 std::unique_ptr<AttentionGradients> make_attention_gradients(const std::string& name, const kernels::attention::Problem&, const void*,
                                                              const kernels::attention::Strides&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::unique_ptr<LanguageTrainer> make_language_trainer(const TrainerForm&, const GivenValues&) {
+    throw base::Error(base::ErrorKind::unsupported, std::string("neural language models: ") + reason, hint);
 }
 
 void set_torch_threads(int) {}
