@@ -120,10 +120,11 @@ class Trainer final : public LanguageTrainer {
         });
     }
 
-    void reference_log_probabilities(const TokenBatch& batch, std::span<double> out) override {
+    void reference_log_probabilities(const TokenBatch& batch, bool wide, std::span<double> out) override {
         guarded<NoHistory>("scoring through LibTorch", [&] {
             use_threads();
-            const at::Tensor logits_RV = at::linear(features_of(batch, {}), output_weights());
+            const at::ScalarType type = wide ? at::kDouble : at::kFloat;
+            const at::Tensor logits_RV = at::linear(features_of(batch, {}).to(type), output_weights().to(type));
             copy_out(at::log_softmax(logits_RV, 1).gather(1, targets_of(batch).unsqueeze(1)).squeeze(1), out);
         });
     }

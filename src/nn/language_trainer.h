@@ -59,8 +59,8 @@ class LanguageTrainer {
     virtual StepReport step(std::span<const TokenBatch> pieces, double rate) = 0;
     /// out[i] = ln p(targets[i] | sources up to i in its row), rows x length; weights do not count.
     virtual void log_probabilities(const TokenBatch& batch, std::span<double> out) = 0;
-    /// The same through LibTorch's own linear and log_softmax.
-    virtual void reference_log_probabilities(const TokenBatch& batch, std::span<double> out) = 0;
+    /// The same features through LibTorch's own linear and log_softmax, all logits at once; `wide`: in fp64.
+    virtual void reference_log_probabilities(const TokenBatch& batch, bool wide, std::span<double> out) = 0;
     /// The same of one row, place by place: each place is computed before the next source is looked at.
     virtual std::vector<double> step_by_step(std::span<const TokenId> sources, std::span<const TokenId> targets) = 0;
     /// out[s] = the largest |d(-ln p(target of place `at`)) / d(embedding at place s)|; one row.

@@ -74,7 +74,7 @@ TEST(LanguageTrainer, LossAndScoresAreThoseOfLibTorch) {
         for (float& each : trainer->values("embedding.weight")) each *= 50;
         const MadeBatch batch(3, 8, form.model.vocabulary, 5, 3);
         std::vector<double> reference(batch.targets.size());
-        trainer->reference_log_probabilities(batch.view(), reference);
+        trainer->reference_log_probabilities(batch.view(), true, reference);
         const std::vector<double> got = test::log_probabilities(*trainer, batch.view());
         double loss = 0;
         for (std::size_t i = 0; i < got.size(); ++i) {

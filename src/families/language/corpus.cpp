@@ -110,6 +110,18 @@ std::map<std::string, std::string> digest_corpus(const std::string& source) {
     return digests;
 }
 
+Corpus first_ids(const Corpus& corpus, std::int64_t ids) {
+    Corpus part;
+    part.source = corpus.source;
+    part.ids.assign(corpus.ids.begin(), corpus.ids.begin() + ids);
+    for (const std::int64_t size : corpus.line_sizes) {
+        if (ids == 0) break;
+        part.line_sizes.push_back(std::min(size, ids));
+        ids -= part.line_sizes.back();
+    }
+    return part;
+}
+
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty()) {

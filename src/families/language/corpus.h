@@ -36,6 +36,9 @@ Corpus read_ids(std::string source, const std::filesystem::path& file, std::size
 /// The npz that read_ids() reads, which is that of the assignment: `tokens` uint16, `sizes` int64.
 void write_ids(const std::filesystem::path& file, const Corpus& corpus);
 
+/// The first `ids` of a corpus, the last line perhaps cut. It has neither text nor companion.
+Corpus first_ids(const Corpus& corpus, std::int64_t ids);
+
 /// The lines of `text` that hold anything but blanks, without their line feeds.
 std::vector<std::string_view> lines_of(std::string_view text);
 /// The ids of every line.

@@ -96,4 +96,15 @@ lab::Check check_held_out(const std::string& split, const Corpus& held_out, cons
     return check;
 }
 
+std::vector<lab::Check> check_corpora(const Request& request, Tokenizer& tokenizer) {
+    std::vector<lab::Check> checks = {check_round_trip(*request.train, tokenizer)};
+    if (!request.train->companion.empty()) checks.push_back(check_companion(*request.train, tokenizer));
+    for (const Split& split : request.held_out) {
+        checks.push_back(check_round_trip(*split.corpus, tokenizer));
+        if (!split.corpus->companion.empty()) checks.push_back(check_companion(*split.corpus, tokenizer));
+        checks.push_back(check_held_out(split.name, *split.corpus, *request.train));
+    }
+    return checks;
+}
+
 }  // namespace plumb::families::language

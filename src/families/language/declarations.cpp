@@ -7,6 +7,7 @@
 
 #include "families/language/kneser_ney.h"
 #include "families/language/models.h"
+#include "families/language/neural_request.h"
 #include "families/language/scores.h"
 #include "lab/declare.h"
 
@@ -32,6 +33,48 @@ lab::Figure against_order(const std::string& name, const std::string& title, con
     return figure;
 }
 
+/// What evaluations gave, the floors drawn in; a facet a run.
+lab::Figure learning_curve(const std::string& name, const std::string& title, const std::string& x, const std::string& x_title) {
+    lab::Figure figure;
+    figure.name = name;
+    figure.title = title;
+    figure.caption =
+        "Train: mean over the steps since the evaluation before. Floors: what counting ids and five-grams of train reaches on validation.";
+    figure.table = "curves";
+    figure.x = x;
+    figure.x_title = x_title;
+    figure.y = "perplexity";
+    figure.y_title = "perplexity";
+    figure.y_scale = lab::Scale::log10;
+    figure.colour = "series";
+    figure.facet_row = "exp_id";
+    return figure;
+}
+
+/// `y` of trained models, by architecture and optimizer.
+lab::Figure against(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
+    lab::Figure figure;
+    figure.name = name;
+    figure.title = title;
+    figure.caption = "The model whose validation was best over all evaluations of its run.";
+    figure.mark = lab::Mark::bars;
+    figure.x = "optimizer";
+    figure.x_title = "optimizer";
+    figure.y = y;
+    figure.y_title = y_title;
+    figure.colour = "model";
+    figure.facet_column = "layers";
+    return figure;
+}
+
+lab::Figure ranking() {
+    lab::Figure figure = against("ranking", "Best validation perplexity", "validation_perplexity", "validation perplexity");
+    figure.y_scale = lab::Scale::log10;
+    figure.reference = "validation_floor";
+    figure.reference_title = "five-grams";
+    return figure;
+}
+
 }  // namespace
 
 const lab::Schema& schema() {
@@ -44,7 +87,7 @@ const lab::Schema& schema() {
             help += (names.size() == 1 ? ": " : "; ") + model.name + ": " + model.help;
         }
         const std::string source = "a file of a data set, or the path of a text (plain or Zstandard) or of an npz of ids";
-        return lab::Schema({
+        std::vector<lab::Parameter> parameters = {
             choice("model", help, "ngram", names),
             text("train", "what is learnt from: " + source, "wikitext-2/train.ids"),
             text("validation", "what is scored: " + source, "wikitext-2/validation.ids"),
@@ -56,9 +99,11 @@ const lab::Schema& schema() {
             flag("off_by_one", "cut as the notebook does: the last sequence begins one id late, one prediction a split is lost", false),
             count("batch", "sequences of a batch: what the perplexity as printed divides by", 16, 1, 1 << 20),
             count("order", "ngram: ids of the longest n-gram", 5, 1, highest_order),
-            count("threads", "threads that score", 1, 1, 1024),
+            count("threads", "threads that train and score", 1, 1, 1024),
             text("ids", "folder to which the ids are written as wiki.train.npz, wiki.validation.npz, wiki.test.npz; empty: none"),
-        });
+        };
+        std::ranges::move(neural_parameters(), std::back_inserter(parameters));
+        return lab::Schema(std::move(parameters));
     }();
     return made;
 }
@@ -82,6 +127,20 @@ const std::vector<lab::Metric>& metrics() {
             {"ngrams", "ngram: different n-grams of the highest order", "", Better::neither, false},
             {"discount", "ngram: what the highest order takes off each count", "", Better::neither, false},
             {"model_bytes", "memory that the model holds", "B", Better::lower, false},
+            {"validation_floor", "neural: validation perplexity of counting five-grams on the same ids", "", Better::neither, true},
+            {"validation_unigram_floor", "neural: of counting single ids", "", Better::neither, false},
+            {"test_floor", "neural: test perplexity of counting five-grams on the same ids", "", Better::neither, false},
+            {"test_unigram_floor", "neural: of counting single ids", "", Better::neither, false},
+            {"parameters", "neural: numbers of the model", "", Better::neither, false},
+            {"learnable", "neural: those that are trained", "", Better::neither, false},
+            {"steps", "neural: steps of training", "", Better::neither, false},
+            {"best_step", "neural: steps behind which validation was best: the model that all scores are of", "", Better::neither, false},
+            {"best_epoch", "neural: the same in epochs", "", Better::neither, true},
+            {"train_time", "neural: all steps", "s", Better::lower, true},
+            {"evaluation_time", "neural: all evaluations", "s", Better::lower, false},
+            {"train_throughput", "neural: predicted ids of all steps by train_time", "ids/s", Better::higher, true},
+            {"train_memory", "neural: most memory that training and evaluations held beyond corpora, model and moments", "B", Better::lower,
+             false},
         };
         std::ranges::move(others, std::back_inserter(all));
         return all;
@@ -94,6 +153,10 @@ const std::vector<lab::Figure>& figures() {
         against_order("ngram-validation", "Validation perplexity against the order of n-grams", "validation_perplexity",
                       "validation perplexity"),
         against_order("ngram-test", "Test perplexity against the order of n-grams", "test_perplexity", "test perplexity"),
+        learning_curve("epochs", "Perplexity by epoch", "epoch", "epochs of training"),
+        learning_curve("wall-clock", "Perplexity by time of training", "seconds", "seconds of training"),
+        ranking(),
+        against("memory", "Memory of a training step", "train_memory", "beyond corpora, model and moments"),
     };
     return made;
 }

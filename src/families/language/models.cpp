@@ -3,9 +3,19 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "families/language/neural_trial.h"
 #include "families/language/ngram_trial.h"
 
 namespace plumb::families::language {
+
+namespace {
+
+std::unique_ptr<lab::Trial> make_neural(Request request, const lab::Context& context) {
+    NeuralRequest neural = read_neural_request(request.settings, request);
+    return std::make_unique<NeuralTrial>(std::move(request), std::move(neural), context);
+}
+
+}  // namespace
 
 const std::vector<Model>& models() {
     static const std::vector<Model> made = {
@@ -13,6 +23,8 @@ const std::vector<Model>& models() {
          [](Request request, const lab::Context&) -> std::unique_ptr<lab::Trial> {
              return std::make_unique<NgramTrial>(std::move(request));
          }},
+        {"lstm", "an LSTM under a tied output layer, trained here", make_neural},
+        {"gpt1", "GPT-1's blocks on plumb's own attention, trained here", make_neural},
     };
     return made;
 }

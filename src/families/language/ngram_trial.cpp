@@ -50,20 +50,9 @@ std::vector<lab::Check> NgramTrial::verify() {
     text_ids_checked_ = text_ids_;
     model_.emplace(request_.train->ids, tokenizer_.size(), request_.order);
     for (const Split& split : request_.held_out) log_probabilities_.push_back(scored(split.corpus->ids, request_.threads));
-    std::vector<lab::Check> checks = check_corpora();
+    std::vector<lab::Check> checks = check_corpora(request_, tokenizer_);
     std::ranges::move(check_model(), std::back_inserter(checks));
     if (!request_.ids.empty()) write_all_ids();
-    return checks;
-}
-
-std::vector<lab::Check> NgramTrial::check_corpora() {
-    std::vector<lab::Check> checks = {check_round_trip(*request_.train, tokenizer_)};
-    if (!request_.train->companion.empty()) checks.push_back(check_companion(*request_.train, tokenizer_));
-    for (const Split& split : request_.held_out) {
-        checks.push_back(check_round_trip(*split.corpus, tokenizer_));
-        if (!split.corpus->companion.empty()) checks.push_back(check_companion(*split.corpus, tokenizer_));
-        checks.push_back(check_held_out(split.name, *split.corpus, *request_.train));
-    }
     return checks;
 }
 

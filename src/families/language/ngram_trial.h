@@ -22,7 +22,6 @@ class NgramTrial final : public lab::TimedTrial {
 
   private:
     std::vector<double> scored(std::span<const Id> stream, int threads) const;
-    std::vector<lab::Check> check_corpora();
     std::vector<lab::Check> check_model() const;
     lab::Check check_formula() const;
     void tokenize_train();

@@ -2,6 +2,7 @@
 #include "families/language/request.h"
 
 #include "base/error.h"
+#include "families/language/neural_request.h"
 
 namespace plumb::families::language {
 
@@ -41,12 +42,14 @@ Request read_request(const lab::Settings& settings, std::uint64_t seed) {
     request.threads = static_cast<int>(setting<std::int64_t>(settings, "threads"));
     request.ids = setting<std::string>(settings, "ids");
     request.seed = seed;
+    request.settings = settings;
     return request;
 }
 
 std::map<std::string, std::string> digest_inputs(const lab::Settings& settings) {
     std::map<std::string, std::string> digests = digest_corpus(setting<std::string>(settings, "train"));
     for (const std::string& name : held_out_names(settings)) digests.merge(digest_corpus(setting<std::string>(settings, name)));
+    digests.merge(digest_neural_inputs(settings));
     return digests;
 }
 

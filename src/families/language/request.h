@@ -31,6 +31,7 @@ struct Request {
     int threads = 1;
     std::filesystem::path ids;  ///< folder to write ids to; empty: none
     std::uint64_t seed = 0;
+    lab::Settings settings;  ///< all of the point, for what some models alone take
 };
 
 /// Loads the corpora. Throws missing for what is not here, usage for settings that do not go together.

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// artifacts/curves.csv of a training: a row an evaluation and series, the floors as series of their own, so that every figure shows them.
+// Columns: step, epoch (a fraction while an epoch is under way), seconds (of training alone), series, perplexity.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plumb::families::language {
+
+std::string curves_header();
+
+struct CurvePoint {
+    std::string series;
+    double nats = 0;  ///< mean -ln p
+};
+/// Lines, each with a line feed.
+std::string curve_rows(std::int64_t step, double epoch, double seconds, const std::vector<CurvePoint>& points);
+
+}  // namespace plumb::families::language
