@@ -14,11 +14,9 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-/// OpenAI's one array: [512, 768] positions, then [40478, 768] tokens, then the blocks.
+/// OpenAI's one array: 512 rows of positions, then the tokens, one row less than there are ids here, then the blocks.
 constexpr int parts = 10;
 constexpr std::int64_t openai_positions = 512;
-constexpr std::int64_t openai_tokens = 40478;
-constexpr std::int64_t openai_width = 768;
 
 std::filesystem::path part_file(const std::filesystem::path& folder, int part) {
     return folder / ("params_" + std::to_string(part) + ".npy");
@@ -91,9 +89,10 @@ nn::GivenValues read_embeddings(const std::filesystem::path& path, const nn::Lan
     const bool positions = form.architecture == nn::Architecture::gpt1;
     nn::GivenValues given;
     if (std::filesystem::is_directory(path)) {
-        const std::int64_t before = openai_positions * openai_width;
-        given.tokens = fitted_tokens(path, {openai_tokens, openai_width, read_parts(path, before, openai_tokens * openai_width)}, form);
-        if (positions) given.positions = fitted_positions(path, {openai_positions, openai_width, read_parts(path, 0, before)}, form);
+        const std::int64_t tokens = form.vocabulary - 1;
+        const std::int64_t before = openai_positions * form.width;
+        given.tokens = fitted_tokens(path, {tokens, form.width, read_parts(path, before, tokens * form.width)}, form);
+        if (positions) given.positions = fitted_positions(path, {openai_positions, form.width, read_parts(path, 0, before)}, form);
         return given;
     }
     const base::TensorFile file(path);

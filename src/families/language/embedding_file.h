@@ -2,7 +2,8 @@
 // Embeddings that somebody else trained. Three forms are known:
 //   a tensor file   `tokens` and, for GPT-1, `position`: the assignment's embeddings.npz, or a file of yours in npz or safetensors
 //   a tensor file   `tokens_embed.weight` and `positions_embed.weight`, perhaps behind a prefix: GPT-1 as Hugging Face keeps it
-//   a folder        params_0.npy to params_9.npy, OpenAI's release: one array in ten parts, positions first, then tokens
+//   a folder        params_0.npy to params_9.npy, OpenAI's release: one array in ten parts, 512 rows of positions first, then tokens; the
+//                   width does not stand there and must be that of the release, 768
 #pragma once
 #include <filesystem>
 #include <map>

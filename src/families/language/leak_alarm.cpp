@@ -22,7 +22,15 @@ double kneser_ney_floor(std::span<const Id> train, std::span<const Id> held_out,
 }
 
 Floor measure_floor(std::span<const Id> train, std::span<const Id> held_out, std::size_t vocabulary, int threads) {
-    return {kneser_ney_floor(train, held_out, vocabulary, 1, threads), kneser_ney_floor(train, held_out, vocabulary, floor_order, threads)};
+    return measure_floors(train, {held_out}, vocabulary, threads).front();
+}
+
+std::vector<Floor> measure_floors(std::span<const Id> train, const std::vector<std::span<const Id>>& held_out, std::size_t vocabulary,
+                                  int threads) {
+    const KneserNey unigram(train, vocabulary, 1), ngram(train, vocabulary, floor_order);
+    std::vector<Floor> floors;
+    for (const std::span<const Id> ids : held_out) floors.push_back({mean_nats(unigram, ids, threads), mean_nats(ngram, ids, threads)});
+    return floors;
 }
 
 std::string_view name(Plausibility plausibility) {

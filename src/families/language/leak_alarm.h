@@ -9,6 +9,7 @@
 #pragma once
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "families/language/byte_pairs.h"
 #include "families/language/kneser_ney.h"
@@ -32,6 +33,9 @@ struct Floor {
     double ngram = 0;    ///< of floor_order
 };
 Floor measure_floor(std::span<const Id> train, std::span<const Id> held_out, std::size_t vocabulary, int threads = 1);
+/// The same of several held-out parts; train is counted once.
+std::vector<Floor> measure_floors(std::span<const Id> train, const std::vector<std::span<const Id>>& held_out, std::size_t vocabulary,
+                                  int threads = 1);
 
 enum class Plausibility {
     leak,  ///< under 1 / leak_factor of the n-gram floor, or no number

@@ -49,6 +49,10 @@ std::span<const Id> start_of(std::span<const Id> stream, std::size_t ids) {
     return stream.first(std::min(ids, stream.size()));
 }
 
+Row first_row(const nn::LanguageForm& form, std::span<const Id> stream) {
+    return Row(start_of(stream, std::min(checked_places, static_cast<std::size_t>(form.context)) + 1));
+}
+
 lab::Check check_embedding_gradients(nn::LanguageTrainer& trainer, const Row& row, std::uint64_t seed) {
     const base::RandomStream places(seed, "language gradient places");
     double behind = 0, up_to = 0;
@@ -78,8 +82,7 @@ std::vector<lab::Check> check_past_alone(nn::LanguageTrainer& trainer, const nn:
 }
 
 lab::Check check_step_by_step(nn::LanguageTrainer& trainer, const nn::LanguageForm& form, std::span<const Id> stream) {
-    const std::size_t places = std::min(checked_places, static_cast<std::size_t>(form.context));
-    const Row row(start_of(stream, places + 1));
+    const Row row = first_row(form, stream);
     const std::vector<double> whole = log_probabilities(trainer, row);
     const std::vector<double> steps = trainer.step_by_step(row.sources, row.targets);
     // To first order: each logit goes through sums over so many terms, each term rounded once, in two different orders.
@@ -91,8 +94,8 @@ lab::Check check_step_by_step(nn::LanguageTrainer& trainer, const nn::LanguageFo
                         largest_difference(steps, whole), 2 * terms * rounding_unit * largest(whole), "nats");
 }
 
-lab::Check check_output_layer(nn::LanguageTrainer& trainer, std::span<const Id> stream) {
-    const Row row(start_of(stream, checked_places + 1));
+lab::Check check_output_layer(nn::LanguageTrainer& trainer, const nn::LanguageForm& form, std::span<const Id> stream) {
+    const Row row = first_row(form, stream);
     const std::vector<double> ours = log_probabilities(trainer, row);
     std::vector<double> plain(ours.size()), exact(ours.size());
     trainer.reference_log_probabilities(row.view(), false, plain);

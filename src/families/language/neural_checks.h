@@ -22,7 +22,7 @@ lab::Check check_step_by_step(nn::LanguageTrainer& trainer, const nn::LanguageFo
 
 /// Log-probabilities against the same features through LibTorch's linear and log_softmax in fp64: at most twice as far off as LibTorch's
 /// own in fp32.
-lab::Check check_output_layer(nn::LanguageTrainer& trainer, std::span<const Id> stream);
+lab::Check check_output_layer(nn::LanguageTrainer& trainer, const nn::LanguageForm& form, std::span<const Id> stream);
 
 /// A small model of the same form: each parameter's gradient against a difference of the loss along it.
 lab::Check check_gradients(const nn::TrainerForm& form);

@@ -76,10 +76,11 @@ std::vector<lab::Check> NeuralTrial::verify() {
     std::vector<lab::Check> checks = check_corpora(request_, tokenizer_);
     std::ranges::move(check_past_alone(*trainer_, form, stream, request_.seed), std::back_inserter(checks));
     if (form.causal) checks.push_back(check_step_by_step(*trainer_, form, stream));
-    checks.push_back(check_output_layer(*trainer_, stream));
+    checks.push_back(check_output_layer(*trainer_, form, stream));
     checks.push_back(check_gradients(neural_.form));
-    for (const Split& split : request_.held_out)
-        floors_.push_back(measure_floor(request_.train->ids, split.corpus->ids, tokenizer_.size(), request_.threads));
+    std::vector<std::span<const Id>> held_out;
+    for (const Split& split : request_.held_out) held_out.push_back(split.corpus->ids);
+    floors_ = measure_floors(request_.train->ids, held_out, tokenizer_.size(), request_.threads);
     return checks;
 }
 
