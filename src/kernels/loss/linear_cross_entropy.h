@@ -32,6 +32,9 @@ struct Problem {
     const float* weight_R = nullptr;  ///< null: all 1. A row of weight 0 is as if it were not there: neither H nor the target is read
     int threads = 1;
 };
+inline float weight_of(const Problem& problem, std::int64_t row) {
+    return problem.weight_R == nullptr ? 1.0F : problem.weight_R[row];
+}
 
 struct Gradients {
     void* hidden_RE = nullptr;  ///< written whole, in the type of H; rows of weight 0 become 0

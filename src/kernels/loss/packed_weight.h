@@ -4,10 +4,10 @@
 // Legend: V vocabulary, E features.
 #pragma once
 #include <cstdint>
-#include <memory>
 
 #include "base/dtype.h"
 #include "kernels/isa.h"
+#include "kernels/loss/layout.h"
 
 namespace plumb::kernels::loss {
 
@@ -34,18 +34,14 @@ class PackedWeight {
     Isa isa() const { return isa_; }
     /// Memory held: V and E rounded up to the squares of the layout (4 or 8 numbers), 4 bytes each.
     std::int64_t bytes() const;
-    /// The layout (blocks.h).
-    const float* data() const { return data_.get(); }
+    std::int64_t blocks() const;
+    WeightBlock block(std::int64_t index) const;
 
   private:
-    struct Release {
-        void operator()(float* memory) const;
-    };
-
     Isa isa_;
     std::int64_t vocabulary_;
     std::int64_t features_;
-    std::unique_ptr<float[], Release> data_;
+    Buffer data_;
 };
 
 }  // namespace plumb::kernels::loss
