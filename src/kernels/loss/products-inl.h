@@ -114,7 +114,7 @@ HWY_INLINE void multiply_logits(const Panel& panel, const WeightBlock& block, fl
             }
             for (std::int64_t q = 0; q < squares; ++q) {
                 prefetch_square(weight + squares_ahead * padded * square);
-#pragma GCC unroll 8
+#pragma GCC unroll 1
                 for (int j = 0; j < square; ++j) sums.multiply_add(weight + j, square, hidden + j * rows);
                 weight += padded * square;
                 hidden += square * rows;
