@@ -107,7 +107,7 @@ at::Tensor borrowed(const Number* numbers, at::IntArrayRef sizes, at::ScalarType
 
 class FormOnProblem : public LossForm {
   public:
-    FormOnProblem(const Form& form, const LossProblem& p) : form_(form), threads_(p.threads) {
+    FormOnProblem(const Form& form, const LossProblem& p) : form_(form), threads_(p.threads), factor_(p.factor) {
         guarded<at::AutoGradMode>(form.name, [&] {
             const at::ScalarType type = p.dtype == base::Dtype::fp32   ? at::kFloat
                                         : p.dtype == base::Dtype::bf16 ? at::kBFloat16
@@ -125,7 +125,7 @@ class FormOnProblem : public LossForm {
             gradients_.clear();
             variable_list leaves = {inputs_.hidden_RE};
             if (inputs_.weight_VE.requires_grad()) leaves.push_back(inputs_.weight_VE);
-            const at::Tensor loss = form_.compute(inputs_);
+            const at::Tensor loss = form_.compute(inputs_) * factor_;
             gradients_ = torch::autograd::grad({loss}, leaves);
             return loss.item<double>();
         });
@@ -133,7 +133,7 @@ class FormOnProblem : public LossForm {
 
     double evaluate() override {
         set_torch_threads(threads_);
-        return guarded<c10::InferenceMode>(form_.name, [&] { return form_.compute(inputs_).item<double>(); });
+        return guarded<c10::InferenceMode>(form_.name, [&] { return (form_.compute(inputs_) * factor_).item<double>(); });
     }
 
     void copy_gradients(std::span<float> dhidden_RE, std::span<float> dweight_VE) const override {
@@ -152,6 +152,7 @@ class FormOnProblem : public LossForm {
   private:
     const Form& form_;
     int threads_;
+    double factor_;
     Inputs inputs_;
     variable_list gradients_;
 };

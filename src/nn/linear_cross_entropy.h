@@ -23,6 +23,7 @@ struct LossProblem {
     const std::int64_t* target_R = nullptr;
     const float* row_weight_R = nullptr;
     bool trains_weight = false;  ///< dW is wanted
+    double factor = 1;           ///< of the loss, as accumulation of gradients has it
     int threads = 1;
 };
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -75,17 +76,76 @@ void expect_close(const std::vector<float>& got, const std::vector<float>& expec
     EXPECT_LE(error, 100 * unit * largest) << what;
 }
 
+void expect_same(const Results& got, const Results& expected, double unit, const std::string& what) {
+    EXPECT_NEAR(got.loss, expected.loss, 1e-5 * std::abs(expected.loss)) << what;
+    expect_close(got.dhidden, expected.dhidden, unit, what + " dhidden");
+    if (!expected.dweight.empty()) expect_close(got.dweight, expected.dweight, unit, what + " dweight");
+}
+
 TEST(LinearCrossEntropy, EveryFormGivesTheSameLossAndGradients) {
     for (const bool trains_weight : {false, true}) {
-        const Case made(300, 301, 40, base::Dtype::fp32, trains_weight);
-        const Results expected = run("log_softmax", made);
-        for (const std::string& name : loss_form_names()) {
-            const Results got = run(name, made);
-            EXPECT_NEAR(got.loss, expected.loss, 1e-5 * expected.loss) << name;
-            expect_close(got.dhidden, expected.dhidden, 0x1p-24, name + " dhidden");
-            if (trains_weight) expect_close(got.dweight, expected.dweight, 0x1p-24, name + " dweight");
+        for (const double factor : {1.0, -0.25}) {
+            Case made(300, 301, 40, base::Dtype::fp32, trains_weight);
+            made.problem.factor = factor;
+            const Results expected = run("log_softmax", made);
+            for (const std::string& name : loss_form_names()) expect_same(run(name, made), expected, 0x1p-24, name);
         }
     }
+}
+
+TEST(LinearCrossEntropy, FusedRoundsBf16OnlyAtTheEnd) {
+    const Case halves(60, 301, 40, base::Dtype::bf16, true);
+    Case widened(60, 301, 40, base::Dtype::fp32, true);
+    widened.hidden = base::Numbers(base::Dtype::fp32, halves.hidden.widened());
+    widened.weight = base::Numbers(base::Dtype::fp32, halves.weight.widened());
+    widened.problem.hidden_RE = widened.hidden.data();
+    widened.problem.weight_VE = widened.weight.data();
+    const Results expected = run("log_softmax", widened);
+    const Results got = run("fused", halves);
+    EXPECT_NEAR(got.loss, expected.loss, 1e-5 * expected.loss);
+    // One rounding to bf16, of a number that fp32 has to a few hundred units.
+    expect_close(got.dhidden, expected.dhidden, 0x1p-8 / 100 + 0x1p-24, "dhidden");
+    expect_close(got.dweight, expected.dweight, 0x1p-8 / 100 + 0x1p-24, "dweight");
+}
+
+TEST(LinearCrossEntropy, ATrainedWeightIsReadAnewInEveryStep) {
+    Case made(20, 50, 8, base::Dtype::fp32, true);
+    const auto form = make_loss_form("fused", made.problem);
+    const double before = form->step();
+    for (std::size_t i = 0; i < made.weight.size(); ++i) made.weight.set(i, 3 * made.weight.at(i));
+    const double after = form->step();
+    EXPECT_NE(after, before);
+    EXPECT_EQ(after, run("fused", made).loss);
+}
+
+TEST(LinearCrossEntropy, ThreadsChangeNoBit) {
+    Case made(330, 301, 24, base::Dtype::fp32, true);
+    const Results one = run("fused", made);
+    made.problem.threads = 3;
+    const Results three = run("fused", made);
+    EXPECT_EQ(three.loss, one.loss);
+    EXPECT_EQ(three.dhidden, one.dhidden);
+    EXPECT_EQ(three.dweight, one.dweight);
+}
+
+TEST(LinearCrossEntropy, NamesATargetOutsideTheVocabularyUnlessItsRowIsPadding) {
+    Case made(20, 50, 8, base::Dtype::fp32, false);
+    const double before = make_loss_form("fused", made.problem)->step();
+    made.target[4] = -100;
+    EXPECT_EQ(make_loss_form("fused", made.problem)->step(), before);
+    made.target[3] = 50;
+    try {
+        make_loss_form("fused", made.problem)->step();
+        FAIL() << "took target 50 of 50";
+    } catch (const base::Error& error) {
+        EXPECT_EQ(error.kind(), base::ErrorKind::usage);
+        EXPECT_STREQ(error.what(), "fused loss: target 50 of row 3 is outside a vocabulary of 50");
+    }
+}
+
+TEST(LinearCrossEntropy, NamesAnUnknownForm) {
+    const Case made(2, 5, 3, base::Dtype::fp32, false);
+    EXPECT_THROW(make_loss_form("fussed", made.problem), base::Error);
 }
 
 }  // namespace
