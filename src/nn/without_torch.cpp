@@ -5,6 +5,7 @@
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
 #include "nn/language_trainer.h"
+#include "nn/linear_cross_entropy.h"
 
 namespace plumb::nn {
 
@@ -42,6 +43,14 @@ std::unique_ptr<AttentionGradients> make_attention_gradients(const std::string& 
 
 std::unique_ptr<LanguageTrainer> make_language_trainer(const TrainerForm&, const GivenValues&) {
     throw base::Error(base::ErrorKind::unsupported, std::string("neural language models: ") + reason, hint);
+}
+
+std::vector<std::string> loss_form_names() {
+    return {};
+}
+
+std::unique_ptr<LossForm> make_loss_form(const std::string& name, const LossProblem&) {
+    throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
 }
 
 void set_torch_threads(int) {}

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/linear_cross_entropy.h"
 
 namespace plumb::nn {
 
@@ -29,6 +30,11 @@ TEST(WithoutTorch, EveryAnswerGivesTheReason) {
 TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_EQ(why_no_gradients("fused", {}), "built without LibTorch");
     EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
+}
+
+TEST(WithoutTorch, TheLossGivesTheReasonToo) {
+    EXPECT_TRUE(loss_form_names().empty());
+    EXPECT_THROW(make_loss_form("fused", {}), base::Error);
 }
 
 }  // namespace plumb::nn
