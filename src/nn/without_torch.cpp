@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/lstm_gradients.h"
 
 namespace plumb::nn {
 
@@ -36,6 +37,14 @@ std::string why_no_gradients(const std::string&, const kernels::attention::Probl
 
 std::unique_ptr<AttentionGradients> make_attention_gradients(const std::string& name, const kernels::attention::Problem&, const void*,
                                                              const kernels::attention::Strides&) {
+    throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::vector<std::string> lstm_gradient_names() {
+    return {};
+}
+
+std::unique_ptr<LstmGradients> make_lstm_gradients(const std::string& name, const LstmProblem&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
 }
 

@@ -108,6 +108,14 @@ TEST_P(Gemm, MatchesTheDefinitionOnEveryShapeAndLayout) {
     }
 }
 
+TEST_P(Gemm, MatchesItWhereBHasSeveralBlocksEachWay) {
+    PLUMB_SKIP_WITHOUT(GetParam());
+    const test::ForcedIsa isa(GetParam());
+    Case made(2, 1800, 5000);
+    made.product.threads = 2;
+    expect_right(made, "several blocks");
+}
+
 TEST_P(Gemm, GivesTheSameBitsForAnyNumberOfThreadsAndAnyNeighbours) {
     PLUMB_SKIP_WITHOUT(GetParam());
     const test::ForcedIsa isa(GetParam());

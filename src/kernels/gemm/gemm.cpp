@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver: blocks of columns and of steps, whose panels of B all threads pack together; in each, blocks of rows with their panels of A;
-// over both, tiles of C, each done by one thread. Blocks are as large as the shared cache bears, tiles as the private one.
+// The driver: blocks of B, as large as the shared cache bears, which all threads pack together; over each, tiles of C, as large as the
+// private cache bears, each done by one thread, which packs the rows of A that it needs sum by sum. So C is read and written in the private
+// cache, however many sums there are, and A once for each tile.
 #include "kernels/gemm/gemm.h"
 
+#include <omp.h>
+
 #include <algorithm>
-#include <memory>
-#include <new>
 #include <string>
 
 #include "base/error.h"
+#include "kernels/buffer.h"
 #include "kernels/gemm/tile.h"
 
 namespace plumb::kernels::gemm {
 namespace {
 
-constexpr std::int64_t block_rows = 4080;      // x longest_sum numbers of packed A: 4 MB
-constexpr std::int64_t block_columns = 4080;   // the same of packed B
-constexpr std::int64_t packed_together = 192;  // rows or columns that one task packs
-constexpr std::align_val_t cache_line{64};
-
-struct AlignedDelete {
-    void operator()(float* numbers) const { ::operator delete[](numbers, cache_line); }
-};
-using Panels = std::unique_ptr<float[], AlignedDelete>;
-
-Panels make_panels(std::int64_t numbers) {
-    return Panels(static_cast<float*>(::operator new[](static_cast<std::size_t>(numbers) * sizeof(float), cache_line)));
-}
+constexpr std::int64_t most_tile_rows = 144;  // x longest_sum numbers of packed A: 147 kB
+constexpr std::int64_t most_tile_columns = 768;
+constexpr std::int64_t most_block_steps = 16 * longest_sum;
+constexpr std::int64_t most_block_numbers = std::int64_t{1} << 22;  // of packed B: 16 MB
+constexpr std::int64_t packed_together = 192;                       // columns that one task packs
 
 constexpr std::int64_t divide_up(std::int64_t count, std::int64_t unit) {
     return (count + unit - 1) / unit;
@@ -55,81 +49,101 @@ class Run {
     Run(const Product& product, const TileKernel& kernel)
         : p_(product),
           kernel_(kernel),
-          rows_(cut_evenly(p_.m, block_rows, kernel.rows)),
-          columns_(cut_evenly(p_.n, block_columns, kernel.columns)),
-          steps_(cut_evenly(p_.k, longest_sum, 1)),
-          a_panels_(make_panels(rows_.size * steps_.size)),
-          b_panels_(make_panels(columns_.size * steps_.size)) {
-        // 144 x 256 of packed A stay in the private cache. Smaller where that leaves threads without work.
-        tile_rows_ = round_up(144, kernel.rows);
-        tile_columns_ = round_up(512, kernel.columns);
-        while (divide_up(rows_.size, tile_rows_) * divide_up(columns_.size, tile_columns_) < 4 * p_.threads) {
-            if (tile_columns_ > 2 * kernel.columns) {
-                tile_columns_ = round_up(tile_columns_ / 2, kernel.columns);
-            } else if (tile_rows_ > 2 * kernel.rows) {
-                tile_rows_ = round_up(tile_rows_ / 2, kernel.rows);
-            } else {
-                break;
-            }
-        }
+          sums_(cut_evenly(p_.k, longest_sum, 1)),
+          depths_(cut_evenly(p_.k, most_block_steps, sums_.size)),
+          columns_(cut_evenly(p_.n, std::max(most_tile_columns, most_block_numbers / depths_.size), kernel.columns)),
+          tile_rows_(cut_evenly(p_.m, most_tile_rows, kernel.rows).size),
+          tile_columns_(cut_evenly(columns_.size, most_tile_columns, kernel.columns).size),
+          b_panels_(make_float_buffer(columns_.size * depths_.size)) {
+        share_out();
+        a_floats_ = round_up(tile_rows_, kernel.rows) * sums_.size + kernel.room;
+        a_panels_ = make_float_buffer(p_.threads * a_floats_);
     }
 
     void run() {
         // Nothing below allocates or throws.
 #pragma omp parallel num_threads(p_.threads)
         for (std::int64_t j = 0; j < columns_.parts(); ++j) {
-            for (std::int64_t s = 0; s < steps_.parts(); ++s) {
-                pack(piece(p_.b, p_.b.transposed, columns_, j, s), kernel_.columns, b_panels_.get());
-                for (std::int64_t i = 0; i < rows_.parts(); ++i) {
-                    pack(piece(p_.a, !p_.a.transposed, rows_, i, s), kernel_.rows, a_panels_.get());
-                    compute(i, j, s);
-                }
+            for (std::int64_t d = 0; d < depths_.parts(); ++d) {
+                pack_b(j, d);
+                compute(j, d);
             }
         }
     }
 
   private:
-    Piece piece(const Operand& operand, bool stored_rows_are_kept, const Cut& cut, std::int64_t part, std::int64_t s) const {
-        return {operand.data,    operand.stride,   operand.rows,    !stored_rows_are_kept,
-                cut.begin(part), cut.length(part), steps_.begin(s), steps_.length(s)};
+    /// Tiles as many as threads or a multiple of that; smaller ones where that leaves threads without work.
+    void share_out() {
+        const auto tiles = [&] { return divide_up(p_.m, tile_rows_) * divide_up(columns_.size, tile_columns_); };
+        const std::int64_t row_tiles = round_up(divide_up(p_.m, tile_rows_), p_.threads);
+        if (tiles() >= p_.threads) tile_rows_ = round_up(divide_up(p_.m, row_tiles), kernel_.rows);
+        while (tiles() < 2 * p_.threads && tile_columns_ > 4 * kernel_.columns)
+            tile_columns_ = round_up(tile_columns_ / 2, kernel_.columns);
+        while (tiles() < 2 * p_.threads && tile_rows_ > 2 * kernel_.rows) tile_rows_ = round_up(tile_rows_ / 2, kernel_.rows);
     }
 
-    /// By all threads together; they leave when it is done.
-    void pack(const Piece& whole, std::int64_t width, float* panels) const {
-        const Cut tasks{whole.count, round_up(packed_together, width)};
+    /// By all threads together; they leave when it is done. Sum after sum, in each panel after panel.
+    void pack_b(std::int64_t j, std::int64_t d) const {
+        const Cut sums{depths_.length(d), sums_.size};
+        const Cut pieces{columns_.length(j), round_up(packed_together, kernel_.columns)};
 #pragma omp for schedule(dynamic)
-        for (std::int64_t t = 0; t < tasks.parts(); ++t) {
-            Piece part = whole;
-            part.first += tasks.begin(t);
-            part.count = tasks.length(t);
-            kernel_.pack(part, width, panels + tasks.begin(t) * whole.steps);
+        for (std::int64_t task = 0; task < sums.parts() * pieces.parts(); ++task) {
+            const std::int64_t s = task / pieces.parts();
+            const std::int64_t p = task % pieces.parts();
+            const Piece piece{.data = p_.b.data,
+                              .stride = p_.b.stride,
+                              .rows = p_.b.rows,
+                              .sums_over_rows = !p_.b.transposed,
+                              .first = columns_.begin(j) + pieces.begin(p),
+                              .count = pieces.length(p),
+                              .first_step = depths_.begin(d) + sums.begin(s),
+                              .steps = sums.length(s)};
+            kernel_.pack_columns(piece, b_panels_.get() + columns_.size * sums.begin(s) + pieces.begin(p) * piece.steps);
         }
     }
 
-    void compute(std::int64_t i, std::int64_t j, std::int64_t s) const {
-        const Cut rows{rows_.length(i), tile_rows_};
+    void compute(std::int64_t j, std::int64_t d) const {
+        const Cut rows{p_.m, tile_rows_};
         const Cut columns{columns_.length(j), tile_columns_};
-        const std::int64_t steps = steps_.length(s);
-        float* block = p_.c_MN + rows_.begin(i) * p_.c_stride + columns_.begin(j);
 #pragma omp for schedule(dynamic)
         for (std::int64_t t = 0; t < rows.parts() * columns.parts(); ++t) {
             const std::int64_t r = t / columns.parts();
             const std::int64_t c = t % columns.parts();
-            kernel_.tile(a_panels_.get() + rows.begin(r) * steps, b_panels_.get() + columns.begin(c) * steps, rows.length(r),
-                         columns.length(c), steps, block + rows.begin(r) * p_.c_stride + columns.begin(c), p_.c_stride,
-                         p_.accumulate || s > 0);
+            add_up(rows.begin(r), rows.length(r), columns_.begin(j), columns.begin(c), columns.length(c), d);
+        }
+    }
+
+    /// One tile of C: `rows` rows from `row` on, `columns` columns from `column` of the block that starts at `block_column`.
+    void add_up(std::int64_t row, std::int64_t rows, std::int64_t block_column, std::int64_t column, std::int64_t columns,
+                std::int64_t d) const {
+        const Cut sums{depths_.length(d), sums_.size};
+        float* a_panels = a_panels_.get() + omp_get_thread_num() * a_floats_;
+        float* c = p_.c_MN + row * p_.c_stride + block_column + column;
+        for (std::int64_t s = 0; s < sums.parts(); ++s) {
+            const Piece piece{.data = p_.a.data,
+                              .stride = p_.a.stride,
+                              .rows = p_.a.rows,
+                              .sums_over_rows = p_.a.transposed,
+                              .first = row,
+                              .count = rows,
+                              .first_step = depths_.begin(d) + sums.begin(s),
+                              .steps = sums.length(s)};
+            kernel_.pack_rows(piece, a_panels);
+            const float* b_panels = b_panels_.get() + columns_.size * sums.begin(s) + column * piece.steps;
+            kernel_.tile(a_panels, b_panels, rows, columns, piece.steps, c, p_.c_stride, p_.accumulate || d > 0 || s > 0);
         }
     }
 
     const Product& p_;
     const TileKernel& kernel_;
-    Cut rows_;
-    Cut columns_;
-    Cut steps_;
-    Panels a_panels_;
-    Panels b_panels_;
-    std::int64_t tile_rows_ = 0;
-    std::int64_t tile_columns_ = 0;
+    const Cut sums_;     ///< of k, each added up from zero
+    const Cut depths_;   ///< of k, whole sums: the depth of a block of B
+    const Cut columns_;  ///< of n: the width of a block of B
+    std::int64_t tile_rows_;
+    std::int64_t tile_columns_;
+    std::int64_t a_floats_ = 0;
+    FloatBuffer b_panels_;
+    FloatBuffer a_panels_;
 };
 
 [[noreturn]] void refuse(const std::string& message, const std::string& hint) {

@@ -22,6 +22,15 @@ using Floats = hn::ScalableTag<float>;
 using Vector = hn::Vec<Floats>;
 inline constexpr std::int64_t lanes = static_cast<std::int64_t>(hn::MaxLanes(Floats()));
 
+inline constexpr std::int64_t cache_line_floats = 16;
+
+/// Asks for `lines` cache lines, to be in the private cache when they are read; the nearest cache is for what is read now.
+HWY_INLINE void ask_for_lines(const float* first, std::int64_t lines) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+    for (std::int64_t i = 0; i < lines; ++i) __builtin_prefetch(first + i * cache_line_floats, 0, 2);
+#endif
+}
+
 template <int Rows, int Vectors>
 struct RegisterTile {
     Vector at[Rows][Vectors];

@@ -24,8 +24,10 @@ struct Piece {
 struct TileKernel {
     std::int64_t rows;     ///< of a register tile
     std::int64_t columns;  ///< of a register tile
-    /// Into panels one after the other, each `steps` x width numbers, width being `rows` or `columns`; the last one padded with zeros.
-    void (*pack)(const Piece& piece, std::int64_t width, float* panels);
+    std::int64_t room;     ///< numbers beyond the last panel that packing may write to
+    /// Into panels one after the other, each `steps` x `rows` or `columns` numbers; the last one padded with zeros.
+    void (*pack_rows)(const Piece& piece, float* panels);
+    void (*pack_columns)(const Piece& piece, float* panels);
     /// `rows` x `columns` numbers of C from panels of `steps` steps. `add`: to what C holds.
     void (*tile)(const float* a_panels, const float* b_panels, std::int64_t rows, std::int64_t columns, std::int64_t steps, float* c,
                  std::int64_t c_stride, bool add);
