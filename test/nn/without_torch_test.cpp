@@ -6,6 +6,7 @@
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
 #include "nn/linear_cross_entropy.h"
+#include "nn/lstm_gradients.h"
 
 namespace plumb::nn {
 
@@ -30,6 +31,8 @@ TEST(WithoutTorch, EveryAnswerGivesTheReason) {
 TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_EQ(why_no_gradients("fused", {}), "built without LibTorch");
     EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
+    EXPECT_TRUE(lstm_gradient_names().empty());
+    EXPECT_THROW(make_lstm_gradients("plumb", {}), base::Error);
 }
 
 TEST(WithoutTorch, TheLossGivesTheReasonToo) {
