@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "nn/output_layer.h"
+#include "nn/linear_cross_entropy_function.h"
 #include "nn/problem_tensors.h"
 #include "nn/sequence_model.h"
 #include "nn/trainer_state.h"
@@ -116,7 +116,7 @@ class Trainer final : public LanguageTrainer {
     void log_probabilities(const TokenBatch& batch, std::span<double> out) override {
         guarded<NoHistory>("scoring", [&] {
             use_threads();
-            copy_out(output_log_probabilities(features_of(batch, {}), output_weights(), targets_of(batch)), out);
+            copy_out(-linear_nll(features_of(batch, {}), output_weights(), targets_of(batch), {}, packed_), out);
         });
     }
 
@@ -145,7 +145,7 @@ class Trainer final : public LanguageTrainer {
             use_threads();
             const at::Tensor embedded_BTC = embed(sources).detach().set_requires_grad(true);
             const at::Tensor features_1C = with_bias_column(model_->features(embedded_BTC, {}).select(1, at));
-            output_loss(features_1C, output_weights(), at::full({1}, std::int64_t{target}, at::kLong), at::ones({1})).backward();
+            linear_cross_entropy(features_1C, output_weights(), at::full({1}, std::int64_t{target}, at::kLong), {}, packed_).backward();
             parameters_.forget_gradients();
             const at::Tensor largest_T = embedded_BTC.grad().squeeze(0).abs().amax(1).to(at::kDouble);
             return std::vector<double>(largest_T.const_data_ptr<double>(), largest_T.const_data_ptr<double>() + largest_T.numel());
@@ -174,7 +174,10 @@ class Trainer final : public LanguageTrainer {
         for (std::size_t i = 0; i < parameters_.size(); ++i) all.push_back(parameters_.name(i));
         return all;
     }
-    std::span<float> values(const std::string& name) override { return parameters_.values(parameters_.index_of(name)); }
+    std::span<float> values(const std::string& name) override {
+        packed_.forget();  // the caller may change a frozen weight behind LibTorch's back
+        return parameters_.values(parameters_.index_of(name));
+    }
     std::vector<float> gradient(const TokenBatch& batch, const std::string& name) override {
         return guarded<c10::AutoGradMode>("differentiating", [&] {
             use_threads();
@@ -190,6 +193,7 @@ class Trainer final : public LanguageTrainer {
         save_state(file, parameters_, with_moments ? &moments_ : nullptr, steps_, metadata);
     }
     std::map<std::string, std::string> load(const std::filesystem::path& file) override {
+        packed_.forget();
         LoadedState state = load_state(file, parameters_, moments_);
         steps_ = state.steps;
         return std::move(state.metadata);
@@ -219,10 +223,10 @@ class Trainer final : public LanguageTrainer {
         return with_bias_column(h_BTC.reshape({batch.rows * batch.length, form_.model.width}));
     }
     at::Tensor targets_of(const TokenBatch& batch) const { return id_tensor(batch.targets, batch.rows, batch.length).reshape({-1}); }
-    at::Tensor loss_of(const TokenBatch& batch, const Dropout& dropout) const {
+    at::Tensor loss_of(const TokenBatch& batch, const Dropout& dropout) {
         const at::Tensor weights_R = at::empty({batch.rows * batch.length}, at::kFloat);
         std::ranges::copy(batch.weights, weights_R.mutable_data_ptr<float>());
-        return output_loss(features_of(batch, dropout), output_weights(), targets_of(batch), weights_R);
+        return linear_cross_entropy(features_of(batch, dropout), output_weights(), targets_of(batch), weights_R, packed_);
     }
     at::Tensor log_softmax_of(const at::Tensor& h_1C) const {
         return at::log_softmax(at::linear(with_bias_column(h_1C), output_weights()), 1).squeeze(0);
@@ -281,6 +285,7 @@ class Trainer final : public LanguageTrainer {
     Parameters parameters_;
     std::unique_ptr<SequenceModel> model_;
     Moments moments_;
+    PackedWeightCache packed_;  ///< of the output weights, where they are frozen
     std::int64_t steps_ = 0;
 };
 

@@ -69,7 +69,7 @@ class LanguageTrainer {
     virtual std::vector<TokenId> continue_text(std::span<const TokenId> prompt, std::int64_t count, double temperature,
                                                std::uint64_t seed) = 0;
 
-    /// The parameters by name, to be looked at and changed by checks.
+    /// The parameters by name, to be looked at and changed by checks: ask again for `values` before every change.
     virtual std::vector<std::string> names() const = 0;
     virtual std::span<float> values(const std::string& name) = 0;
     /// The gradient of the batch's loss by a parameter; empty where it is not trained.
