@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/buffer.h"
 #include "kernels/lstm/lstm.h"
 
 namespace plumb::nn {
@@ -33,6 +34,14 @@ const float* numbers(const at::Tensor& x) {
 }
 float* memory(const at::Tensor& x) {
     return x.defined() ? x.mutable_data_ptr<float>() : nullptr;
+}
+
+/// Memory as kernels like it (kernels/buffer.h), owned by a tensor.
+at::Tensor buffer_tensor(std::int64_t floats) {
+    kernels::FloatBuffer buffer = kernels::make_float_buffer(floats);
+    float* data = buffer.release();
+    return at::from_blob(
+        data, {floats}, [](void* memory) { kernels::FreeFloats()(static_cast<float*>(memory)); }, at::kFloat);
 }
 
 std::string describe(const at::Tensor& x) {
@@ -99,8 +108,8 @@ struct LstmLayer : torch::autograd::Function<LstmLayer> {
         const at::Tensor h_BTH = at::empty({shape.batch, shape.steps, shape.hidden}, rows.options());
         const at::Tensor h_last_BH = at::empty({shape.batch, shape.hidden}, rows.options());
         const at::Tensor c_last_BH = at::empty({shape.batch, shape.hidden}, rows.options());
-        const at::Tensor trace_gates = at::empty({kernels::lstm::gate_floats(shape)}, rows.options());
-        const at::Tensor trace_cells = at::empty({kernels::lstm::cell_floats(shape)}, rows.options());
+        const at::Tensor trace_gates = buffer_tensor(kernels::lstm::gate_floats(shape));
+        const at::Tensor trace_cells = buffer_tensor(kernels::lstm::cell_floats(shape));
         kernels::lstm::forward(layer, {memory(trace_gates), memory(trace_cells)}, {memory(h_BTH), memory(h_last_BH), memory(c_last_BH)});
         context->save_for_backward({rows, input.stored, input.row_of, w_ih, w_hh, given(h0_BH), h_BTH, trace_gates, trace_cells});
         context->saved_data["shape"] = sizes;

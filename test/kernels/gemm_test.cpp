@@ -69,13 +69,14 @@ struct Case {
 };
 
 /// Each of the k products is rounded into a sum that is no larger than the sum of magnitudes, and so is each block that is added to C.
-void expect_right(Case& made, const std::string& what) {
+/// `every`: looks at one column in so many.
+void expect_right(Case& made, const std::string& what, std::int64_t every = 1) {
     const std::vector<float> before = made.c;
     const Product& p = made.product;
     multiply(p);
     const double roundings = static_cast<double>(p.k + p.k / longest_sum + 2) * 0x1p-24;
     for (std::int64_t i = 0; i < p.m; ++i) {
-        for (std::int64_t j = 0; j < p.c_stride; ++j) {
+        for (std::int64_t j = 0; j < p.c_stride; j += every) {
             const float was = before[static_cast<std::size_t>(i * p.c_stride + j)];
             if (j >= p.n) {
                 ASSERT_EQ(made.result(i, j), was) << what << ": wrote beyond row " << i;
@@ -111,9 +112,9 @@ TEST_P(Gemm, MatchesTheDefinitionOnEveryShapeAndLayout) {
 TEST_P(Gemm, MatchesItWhereBHasSeveralBlocksEachWay) {
     PLUMB_SKIP_WITHOUT(GetParam());
     const test::ForcedIsa isa(GetParam());
-    Case made(2, 1800, 5000);
+    Case made(2, 1900, 4200);
     made.product.threads = 2;
-    expect_right(made, "several blocks");
+    expect_right(made, "several blocks", 7);
 }
 
 TEST_P(Gemm, GivesTheSameBitsForAnyNumberOfThreadsAndAnyNeighbours) {

@@ -25,7 +25,7 @@ using gemm::HWY_NAMESPACE::RegisterTile;
 
 using gemm::HWY_NAMESPACE::ask_for_lines;
 using gemm::HWY_NAMESPACE::cache_line_floats;
-inline constexpr std::int64_t chunk_steps = 128;
+inline constexpr std::int64_t chunk_floats = 4096;  // of a panel: 16 kB
 
 // Forward, a tile is the four gates of one vector of units: 3 x 4 sums, 3 numbers of h and one vector of W in 16 registers.
 inline constexpr int forward_rows = HWY_TARGET == HWY_AVX3 ? 6 : 3;
@@ -80,6 +80,7 @@ HWY_NOINLINE void multiply_panel(std::int64_t rows, const float* a, std::ptrdiff
                                  float* sums, std::ptrdiff_t sums_stride) {
     constexpr std::int64_t width = Vectors * lanes;
     const std::int64_t groups = (rows + Most - 1) / Most;
+    constexpr std::int64_t chunk_steps = chunk_floats / width;
     for (std::int64_t first = 0; first < steps; first += chunk_steps) {
         const std::int64_t chunk = std::min(chunk_steps, steps - first);
         const std::int64_t next_lines = chunk_steps * width / cache_line_floats;
