@@ -31,13 +31,14 @@ using kernels::loss::Precision;
 constexpr std::uint64_t seed = 1;
 constexpr std::int64_t vocabulary = 40479;
 constexpr std::int64_t features = 768;
-constexpr std::int64_t rows = 512;
+constexpr std::int64_t batch_rows = 4096;  ///< 16 x 256 positions; few are enough for most: a measurement takes seconds
 
 struct Workload {
     std::string name;
     bool trains_weight;
     int threads;
     Precision precision = Precision::highest;
+    std::int64_t rows = 512;
 };
 
 std::vector<Workload> low_precision_workloads() {
@@ -59,14 +60,19 @@ std::vector<Workload> workloads() {
 
 /// Made once for all: 250 MB.
 struct Data {
-    Data() : hidden(rows * features), weight(vocabulary * features), target(rows), row_weight(rows, 1.0F / rows), dhidden(rows * features) {
+    Data()
+        : hidden(batch_rows * features),
+          weight(vocabulary * features),
+          target(batch_rows),
+          row_weight(batch_rows, 1.0F / batch_rows),
+          dhidden(batch_rows * features) {
         base::RandomStream(seed, "hidden").fill_normal(hidden, 0, 1);
         base::RandomStream(seed, "weight").fill_normal(weight, 0, 0.1F);
         const base::RandomStream targets(seed, "targets");
-        for (std::int64_t r = 0; r < rows; ++r) target[r] = static_cast<std::int64_t>(targets.below(r, vocabulary));
+        for (std::int64_t r = 0; r < batch_rows; ++r) target[r] = static_cast<std::int64_t>(targets.below(r, vocabulary));
     }
     nn::LossProblem problem(const Workload& workload) const {
-        return {.rows = rows,
+        return {.rows = workload.rows,
                 .vocabulary = vocabulary,
                 .features = features,
                 .hidden_RE = hidden.data(),
@@ -101,7 +107,7 @@ void measure_kernel(benchmark::State& state, const Workload& workload, bool grad
     Data& d = data();
     const PackedWeight weight({d.weight.data(), vocabulary, features, features}, workload.threads, workload.precision);
     const kernels::loss::Problem problem{.hidden_RE = d.hidden.data(),
-                                         .rows = rows,
+                                         .rows = workload.rows,
                                          .row_stride = features,
                                          .weight = &weight,
                                          .target_R = d.target.data(),
@@ -109,7 +115,7 @@ void measure_kernel(benchmark::State& state, const Workload& workload, bool grad
                                          .threads = workload.threads};
     std::vector<float> dweight(workload.trains_weight ? vocabulary * features : 0);
     const kernels::loss::Gradients out{d.dhidden.data(), features, workload.trains_weight ? dweight.data() : nullptr};
-    const double operations = kernels::loss::operations(weight, rows, !gradients ? 1 : workload.trains_weight ? 3 : 2);
+    const double operations = kernels::loss::operations(weight, workload.rows, !gradients ? 1 : workload.trains_weight ? 3 : 2);
     std::vector<double> times;
     std::vector<double> shares;
     for (auto _ : state) {
@@ -166,6 +172,10 @@ void register_all() {
             add("memory/" + workload.name + "/" + name, [=](benchmark::State& state) {
                 measure_memory(state, workload, name);
             })->Iterations(1);
+    }
+    for (const int threads : {1, 2}) {
+        const Workload batch{"frozen/" + std::to_string(threads) + "/batch", false, threads, Precision::highest, batch_rows};
+        add("kernel/" + batch.name, [=](benchmark::State& state) { measure_kernel(state, batch, true); })->Iterations(1);
     }
     for (const Workload& workload : low_precision_workloads())
         add("kernel/" + workload.name, [=](benchmark::State& state) { measure_kernel(state, workload, true); });
