@@ -3,7 +3,8 @@
 // the machine's FMA peak, measured beside every sample. step/...: forward and backward through LibTorch's autograd, plumb's function paired
 // with at::lstm in training mode in one process: both run in every iteration, in alternating order, and `step_peer/plumb` is the median of
 // the paired ratios with its 95 % interval; above 1 means that plumb is faster. Workloads that end in `ids` read rows of a table of 40,479
-// by ids of which 1,523 are distinct, as a batch of WikiText-2 has them. Useful: --benchmark_filter=step --benchmark_min_time=4
+// by ids of which 1,523 are distinct, as a batch of WikiText-2 has them; frozen: the table has no gradient. Useful: --benchmark_filter=step
+// --benchmark_min_time=4
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -35,6 +36,7 @@ struct Workload {
     Shape shape;
     int threads;
     bool by_ids = false;
+    bool frozen = false;
 };
 
 const Workload workloads[] = {
@@ -42,9 +44,16 @@ const Workload workloads[] = {
     {"B16/T256/I768/H512/2threads", {16, 256, 768, 512}, 2},
     {"B16/T256/I768/H512/1thread/ids", {16, 256, 768, 512}, 1, true},
     {"B16/T256/I768/H512/2threads/ids", {16, 256, 768, 512}, 2, true},
+    {"B16/T256/I768/H512/1thread/ids/frozen", {16, 256, 768, 512}, 1, true, true},
+    {"B16/T256/I768/H512/2threads/ids/frozen", {16, 256, 768, 512}, 2, true, true},
     {"B64/T64/I256/H256/1thread", {64, 64, 256, 256}, 1},
     {"B1/T256/I768/H512/1thread", {1, 256, 768, 512}, 1},
 };
+
+/// Those of the gradient by the rows of the input.
+double row_operations(const Layer& layer) {
+    return 2.0 * static_cast<double>(layer.input.rows) * static_cast<double>(layer.shape.input * 4 * layer.shape.hidden);
+}
 
 /// Operations a second of the probe, measured for some ms.
 double peak_now(int threads) {
@@ -54,7 +63,7 @@ double peak_now(int threads) {
 }
 
 struct Data {
-    explicit Data(const Workload& workload) : shape(workload.shape), threads(workload.threads) {
+    explicit Data(const Workload& workload) : shape(workload.shape), threads(workload.threads), frozen(workload.frozen) {
         const base::RandomStream random(seed, "lstm_bench");
         const float bound = 1 / std::sqrt(static_cast<float>(shape.hidden));
         const auto draw = [&](std::int64_t count, float most) {
@@ -90,6 +99,7 @@ struct Data {
         nn::LstmProblem made;
         made.layer = layer();
         made.upstream = {.h_BTH = dh.data()};
+        made.rows_wanted = !frozen;
         if (ids.empty()) return made;
         made.layer.input = {.data = x.data(), .rows = table_rows};
         made.ids_BT = ids.data();
@@ -98,6 +108,7 @@ struct Data {
 
     Shape shape;
     int threads;
+    bool frozen;
     std::uint64_t drawn = 0;
     std::vector<float> x, w_ih, w_hh, b_ih, b_hh, dh;
     std::vector<std::int64_t> ids;
@@ -133,9 +144,10 @@ void measure_kernel(benchmark::State& state, const Workload& workload) {
     Part forward, backward, backward_steps;
     for (auto _ : state) {
         forward.sample(forward_operations(layer), layer.threads, [&] { kernels::lstm::forward(layer, trace, {.h_BTH = h.data()}); });
-        backward.sample(backward_operations(layer), layer.threads, [&] {
-            kernels::lstm::backward(layer, trace, h.data(), upstream,
-                                    {.rows_RI = rows.data(), .w_ih_GI = w_ih.data(), .w_hh_GH = w_hh.data(), .b_G = b.data()});
+        backward.sample(backward_operations(layer) - (data.frozen ? row_operations(layer) : 0), layer.threads, [&] {
+            kernels::lstm::backward(
+                layer, trace, h.data(), upstream,
+                {.rows_RI = data.frozen ? nullptr : rows.data(), .w_ih_GI = w_ih.data(), .w_hh_GH = w_hh.data(), .b_G = b.data()});
         });
         backward_steps.sample(recurrence, layer.threads,
                               [&] { kernels::lstm::backward(layer, trace, h.data(), upstream, {.b_G = b.data()}); });
@@ -160,7 +172,7 @@ void pair_steps(benchmark::State& state, const Workload& workload) {
     forwards = {};
 
     const Layer layer = data.layer();
-    const double operations = forward_operations(layer) + backward_operations(layer);
+    const double operations = forward_operations(layer) + backward_operations(layer) - (data.frozen ? row_operations(layer) : 0);
     std::vector<double> shares;
     for (auto _ : state) {
         steps.sample(

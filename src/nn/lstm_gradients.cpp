@@ -85,6 +85,7 @@ Inputs wrap(const LstmProblem& problem) {
     Inputs in;
     in.batch = s.batch;
     in.rows = by_ids ? leaf(layer.input.data, {layer.input.rows, s.input}) : leaf(layer.input.data, {s.batch, s.steps, s.input});
+    in.rows.requires_grad_(problem.rows_wanted);
     if (by_ids) in.ids_BT = at::from_blob(const_cast<std::int64_t*>(problem.ids_BT), {s.batch, s.steps}, at::kLong);
     in.w_ih_GI = leaf(layer.weights.w_ih_GI, {4 * s.hidden, s.input});
     in.w_hh_GH = leaf(layer.weights.w_hh_GH, {4 * s.hidden, s.hidden});
@@ -123,7 +124,7 @@ class FormOnProblem : public LstmGradients {
                 given.push_back(upstream_[i]);
             }
             for (const at::Tensor* x : leaves()) {
-                if (x->defined()) wanted.push_back(*x);
+                if (wants(*x)) wanted.push_back(*x);
             }
             gradients_ = torch::autograd::grad(by, wanted, given, /*retain_graph=*/true);
         });
@@ -140,7 +141,7 @@ class FormOnProblem : public LstmGradients {
             std::vector<float>* const to[] = {&r.drows_RI, &r.dw_ih_GI, &r.dw_hh_GH, &r.db_G, &r.db_G, &r.dh0_BH, &r.dc0_BH};
             std::size_t next = 0;
             for (std::size_t i = 0; i < leaves().size(); ++i) {
-                if (leaves()[i]->defined()) *to[i] = copy(gradients_[next++]);
+                if (wants(*leaves()[i])) *to[i] = copy(gradients_[next++]);
             }
         });
         return r;
@@ -150,6 +151,7 @@ class FormOnProblem : public LstmGradients {
     std::array<const at::Tensor*, 7> leaves() const {
         return {&inputs_.rows, &inputs_.w_ih_GI, &inputs_.w_hh_GH, &inputs_.b_ih_G, &inputs_.b_hh_G, &inputs_.h0_BH, &inputs_.c0_BH};
     }
+    static bool wants(const at::Tensor& leaf) { return leaf.defined() && leaf.requires_grad(); }
     static std::vector<float> copy(const at::Tensor& x) {
         const at::Tensor dense = x.detach().contiguous();
         return {dense.const_data_ptr<float>(), dense.const_data_ptr<float>() + dense.numel()};

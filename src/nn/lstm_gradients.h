@@ -17,6 +17,7 @@ struct LstmProblem {
     kernels::lstm::Layer layer;
     const std::int64_t* ids_BT = nullptr;
     kernels::lstm::Upstream upstream;
+    bool rows_wanted = true;  ///< the gradient by the input or the table; false for a table that does not learn
 };
 
 /// One implementation bound to one problem.

@@ -129,6 +129,20 @@ TEST(LstmGradients, BothAgreeWhereTheLossReadsOneOutputAlone) {
     }
 }
 
+TEST(LstmGradients, ATableThatDoesNotLearnHasNoGradientAndChangesNoOther) {
+    const LstmCase made({3, 5, 8, 20}, seed, 1, 6);
+    Posed posed(made);
+    for (const std::string& name : lstm_gradient_names()) {
+        const PlainResult<float> all = run(name, posed.problem);
+        posed.problem.rows_wanted = false;
+        const PlainResult<float> without = run(name, posed.problem);
+        posed.problem.rows_wanted = true;
+        EXPECT_TRUE(without.drows_RI.empty()) << name;
+        EXPECT_EQ(without.dw_ih_GI, all.dw_ih_GI) << name;
+        EXPECT_EQ(without.dc0_BH, all.dc0_BH) << name;
+    }
+}
+
 TEST(LstmGradients, BackwardMayRunTwice) {
     const LstmCase made({3, 5, 8, 20}, seed);
     const auto gradients = make_lstm_gradients("plumb", Posed(made).problem);
