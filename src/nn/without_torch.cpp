@@ -6,6 +6,7 @@
 #include "nn/attention_peers.h"
 #include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
+#include "nn/lstm_gradients.h"
 
 namespace plumb::nn {
 
@@ -50,6 +51,14 @@ std::vector<std::string> loss_form_names() {
 }
 
 std::unique_ptr<LossForm> make_loss_form(const std::string& name, const LossProblem&) {
+    throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::vector<std::string> lstm_gradient_names() {
+    return {};
+}
+
+std::unique_ptr<LstmGradients> make_lstm_gradients(const std::string& name, const LstmProblem&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
 }
 

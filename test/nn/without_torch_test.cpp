@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
+#include "nn/lstm_gradients.h"
 
 namespace plumb::nn {
 
@@ -30,11 +32,17 @@ TEST(WithoutTorch, EveryAnswerGivesTheReason) {
 TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_EQ(why_no_gradients("fused", {}), "built without LibTorch");
     EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
+    EXPECT_TRUE(lstm_gradient_names().empty());
+    EXPECT_THROW(make_lstm_gradients("plumb", {}), base::Error);
 }
 
 TEST(WithoutTorch, TheLossGivesTheReasonToo) {
     EXPECT_TRUE(loss_form_names().empty());
     EXPECT_THROW(make_loss_form("fused", {}), base::Error);
+}
+
+TEST(WithoutTorch, LanguageModelsGiveTheReasonToo) {
+    EXPECT_THROW(make_language_trainer({}), base::Error);
 }
 
 }  // namespace plumb::nn
