@@ -2,8 +2,9 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <tuple>
 
-#include "nn/lstm_layer.h"
+#include "nn/lstm_function.h"
 #include "nn/sequence_model.h"
 
 namespace plumb::nn {
@@ -27,7 +28,7 @@ class LstmModel final : public SequenceModel {
     at::Tensor features(const at::Tensor& embedded_BTC, const Dropout& dropout) const override {
         at::Tensor x = dropout(embedded_BTC, "embedding");
         for (std::int64_t layer = 0; layer < form_.layers; ++layer)
-            x = dropout(lstm_layer(x, weights(layer)), "lstm " + std::to_string(layer));
+            x = dropout(std::get<0>(lstm_layer(x, weights(layer), {}, {})), "lstm " + std::to_string(layer));
         return dropout(classify(x), "features");
     }
 
@@ -42,12 +43,11 @@ class LstmModel final : public SequenceModel {
             c_ = h_;
         }
         at::Tensor next(const at::Tensor& embedded_1C) override {
-            at::Tensor x = embedded_1C;
-            for (std::size_t layer = 0; layer < h_.size(); ++layer) {
-                lstm_step(x, model_.weights(static_cast<std::int64_t>(layer)), h_[layer], c_[layer]);
-                x = h_[layer];
-            }
-            return model_.classify(x);
+            at::Tensor x_11C = embedded_1C.unsqueeze(0);
+            for (std::size_t layer = 0; layer < h_.size(); ++layer)
+                std::tie(x_11C, h_[layer], c_[layer]) =
+                    lstm_layer(x_11C, model_.weights(static_cast<std::int64_t>(layer)), h_[layer], c_[layer]);
+            return model_.classify(x_11C.squeeze(0));
         }
 
       private:
@@ -57,7 +57,7 @@ class LstmModel final : public SequenceModel {
 
     static std::string name(const std::string& what, std::int64_t layer) { return "lstm." + what + "_l" + std::to_string(layer); }
 
-    LstmWeights weights(std::int64_t layer) const {
+    LstmParameters weights(std::int64_t layer) const {
         return {parameters_[name("weight_ih", layer)], parameters_[name("weight_hh", layer)], parameters_[name("bias_ih", layer)],
                 parameters_[name("bias_hh", layer)]};
     }

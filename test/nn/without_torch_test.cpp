@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
 
@@ -38,6 +39,10 @@ TEST(WithoutTorch, GradientsGiveTheReasonToo) {
 TEST(WithoutTorch, TheLossGivesTheReasonToo) {
     EXPECT_TRUE(loss_form_names().empty());
     EXPECT_THROW(make_loss_form("fused", {}), base::Error);
+}
+
+TEST(WithoutTorch, LanguageModelsGiveTheReasonToo) {
+    EXPECT_THROW(make_language_trainer({}), base::Error);
 }
 
 }  // namespace plumb::nn
