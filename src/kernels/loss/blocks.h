@@ -19,7 +19,7 @@ struct Panel {
     std::int64_t rows = 0;                 ///< a multiple of the row unit; the last ones may be padding
     const float* hidden = nullptr;         ///< by pack_hidden
     float* sums = nullptr;                 ///< [E][row], E rounded up; null when no gradient is wanted
-    float* scratch = nullptr;              ///< null where the exponentials are kept and nothing else needs it
+    float* scratch = nullptr;              ///< Geometry::scratch_floats
     float* kept = nullptr;                 ///< all exponentials, for the gradient of the weight; null otherwise
     float* reference = nullptr;            ///< a row: what was subtracted from its logits
     double* total = nullptr;               ///< a row: sum over v of its exponentials

@@ -114,9 +114,9 @@ class FusedLoss {
     /// Loss and dH of rows_[first, first + count).
     void pass_rows(std::int64_t first, std::int64_t count) {
         const std::int64_t panels = divide_up(count, kernel_.geometry.panel_rows);
-        const std::int64_t sharers = std::min(std::ssize(tiles_), panels);
-#pragma omp parallel for num_threads(static_cast <int>(sharers)) schedule(static, 1)
-        for (std::int64_t t = 0; t < sharers; ++t) {
+        const int sharers = static_cast<int>(std::min(std::ssize(tiles_), panels));
+#pragma omp parallel for num_threads(sharers) schedule(static, 1)
+        for (int t = 0; t < sharers; ++t) {
             const std::int64_t end = panels * (t + 1) / sharers;
             for (std::int64_t panel = panels * t / sharers; panel < end; panel += tile_panels_)
                 pass_tile(tiles_[t], first, count, panel, std::min(tile_panels_, end - panel));

@@ -66,11 +66,11 @@ void PackedWeight::pack(const WeightView& weight_VE, int threads) {
                         " in the place of one of " + std::to_string(vocabulary_) + " x " + std::to_string(features_),
                     "make another PackedWeight");
     }
-    const std::int64_t sharers = std::min<std::int64_t>(threads, blocks());
+    const int sharers = static_cast<int>(std::min<std::int64_t>(threads, blocks()));
     const std::int64_t wide_floats = kernel_.geometry.block * round_up(features_, kernel_.geometry.feature_unit);
     const Buffer wide_VE = make_buffer(sharers * wide_floats);  // nothing may be thrown inside the parallel region
-#pragma omp parallel for num_threads(static_cast <int>(sharers)) schedule(static, 1)
-    for (std::int64_t t = 0; t < sharers; ++t) {
+#pragma omp parallel for num_threads(sharers) schedule(static, 1)
+    for (int t = 0; t < sharers; ++t) {
         for (std::int64_t b = blocks() * t / sharers; b < blocks() * (t + 1) / sharers; ++b) {
             const WeightBlock target = block(b);
             widen(weight_VE, target, wide_VE.get() + t * wide_floats);
