@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/tensor_file.h"
 #include "base/text.h"
+#include "families/language/log_folder.h"
 #include "families/language_fixture.h"
 #include "lab/record.h"
 #include "nlohmann/json.hpp"
@@ -141,7 +142,7 @@ TEST_F(LanguageTraining, LeavesCurvesSamplesAndTheBestModel) {
     const lab::Store store(folder_.path());
     ASSERT_EQ(test::run_language(store, test::language_study(files_.settings({}))), 0);
     const std::vector<std::string> curves = base::split(base::read_file(artifact(store, "curves.csv")), '\n');
-    EXPECT_EQ(curves[0], "step,epoch,seconds,series,perplexity");
+    EXPECT_EQ(curves[0], "step,epoch,seconds,series,perplexity,nats,printed_nats,time");
     EXPECT_EQ(curves.size(), 1 + 3 * 4 + 1) << "three evaluations of train, validation and two floors, and the last line feed";
     EXPECT_THAT(base::read_file(artifact(store, "sample-12.txt")), HasSubstr(" | "));
     EXPECT_FALSE(std::filesystem::exists(artifact(store, "last.safetensors")));
@@ -151,6 +152,24 @@ TEST_F(LanguageTraining, LeavesCurvesSamplesAndTheBestModel) {
     const lab::Record record = test::only_language_record(store);
     EXPECT_EQ(best.metadata().at("steps"), std::to_string(static_cast<int>(record.metric("best_step")->value)));
     EXPECT_EQ(record.metric("parameters")->value, 40479 * 4 + 4 * 6 * (4 + 6 + 2) + 4 * 6 + 4);
+}
+
+TEST_F(LanguageTraining, LeavesWhatTheNotebookWouldHaveLogged) {
+    const lab::Store store(folder_.path());
+    ASSERT_EQ(test::run_language(store, test::language_study(files_.settings({{"exp_id", std::string("7")}, {"test", files_.validation}}))),
+              0);
+    const LogFolder logs = read_log_folder(artifact(store, "logs/7"));
+    EXPECT_EQ(logs.arguments.at("model"), "lstm");
+    EXPECT_EQ(logs.arguments.at("exp_id"), "7");
+    EXPECT_EQ(logs.train.loss.size(), 3u);
+    EXPECT_EQ(logs.test.loss.size(), 1u);
+    EXPECT_EQ(logs.test.loss.front(), logs.validation.loss.back()) << "the same text";
+    const auto steps = steps_of(store);
+    for (const auto& [epoch, step] : {std::pair{0, 4}, {1, 9}, {2, 11}}) {
+        const auto at = static_cast<std::size_t>(epoch);
+        EXPECT_EQ(logs.validation.perplexity[at], steps[static_cast<std::size_t>(step)].at("validation_printed_perplexity"));
+        EXPECT_EQ(logs.train.perplexity[at], steps[static_cast<std::size_t>(step)].at("train_printed_perplexity"));
+    }
 }
 
 TEST_F(LanguageTraining, EndsWhenValidationStopsGettingBetter) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // artifacts/curves.csv of a training: a row an evaluation and series, the floors as series of their own, so that every figure shows them.
-// Columns: step, epoch (a fraction while an epoch is under way), seconds (of training alone), series, perplexity.
+// Columns: step, epoch (a fraction while an epoch is under way), seconds (of training alone), series, perplexity, and with every bit nats,
+// printed_nats (scores.h) and time, what this evaluation of the series took; of train, the steps since the evaluation before.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,8 +14,12 @@ std::string curves_header();
 struct CurvePoint {
     std::string series;
     double nats = 0;  ///< mean -ln p
+    double printed_nats = 0;
+    double time = 0;  ///< s
 };
 /// Lines, each with a line feed.
 std::string curve_rows(std::int64_t step, double epoch, double seconds, const std::vector<CurvePoint>& points);
+/// The points of one series, in the order of the file.
+std::vector<CurvePoint> read_series(const std::string& curves, const std::string& series);
 
 }  // namespace plumb::families::language

@@ -154,6 +154,7 @@ const std::vector<lab::Figure>& figures() {
                       "validation perplexity"),
         against_order("ngram-test", "Test perplexity against the order of n-grams", "test_perplexity", "test perplexity"),
         learning_curve("epochs", "Perplexity by epoch", "epoch", "epochs of training"),
+        learning_curve("steps", "Perplexity by step", "step", "steps of training"),
         learning_curve("wall-clock", "Perplexity by time of training", "seconds", "seconds of training"),
         ranking(),
         against("memory", "Memory of a training step", "train_memory", "beyond corpora, model and moments"),

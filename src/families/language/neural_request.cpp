@@ -44,7 +44,7 @@ std::vector<lab::Parameter> neural_parameters() {
     lab::Parameter save = real("save", "neural: time between two checkpoints on the way; one is always made at an evaluation", 60, 0);
     save.type = lab::Type::seconds;
     return {
-        text("exp_id", "neural: what the notebook calls the run"),
+        text("exp_id", "neural: what the notebook calls the run; its log folder is then left as artifacts/logs/EXP_ID"),
         count("layers", "neural: layers of the LSTM, blocks of GPT-1", 1, 1, 1024),
         count("width", "neural: numbers of an embedding", 768, 1, 65536),
         count("hidden", "lstm: units of a layer", 512, 1, 65536),
@@ -86,6 +86,7 @@ std::vector<lab::Parameter> neural_parameters() {
 
 NeuralRequest read_neural_request(const lab::Settings& settings, const Request& request) {
     NeuralRequest neural;
+    neural.exp_id = setting<std::string>(settings, "exp_id");
     neural.form.model = read_model(settings, request);
     neural.form.optimizer.rule = rule_named(setting<std::string>(settings, "optimizer"));
     neural.form.optimizer.decay = setting<double>(settings, "decay");

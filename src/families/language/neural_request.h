@@ -16,6 +16,7 @@
 namespace plumb::families::language {
 
 struct NeuralRequest {
+    std::string exp_id;  ///< empty: no log folder is written
     nn::TrainerForm form;
     std::filesystem::path embeddings;  ///< empty: drawn
     bool bias_from_counts = false;

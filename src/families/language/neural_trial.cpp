@@ -14,6 +14,7 @@
 #include "families/language/embedding_file.h"
 #include "families/language/model_checks.h"
 #include "families/language/neural_checks.h"
+#include "families/language/notebook_logs.h"
 
 namespace plumb::families::language {
 
@@ -135,20 +136,24 @@ NeuralTrial::Values NeuralTrial::evaluate() {
     const auto start = Clock::now();
     Values values;
     const double train_nats = progress_.nats / static_cast<double>(progress_.predictions);
-    std::vector<CurvePoint> points = {{"train", train_nats}};
+    const double train_printed = progress_.nats / static_cast<double>(progress_.places);
+    std::vector<CurvePoint> points = {{"train", train_nats, train_printed, progress_.seconds - progress_.seconds_before}};
+    progress_.seconds_before = progress_.seconds;
     values.emplace_back("train_perplexity", std::exp(train_nats));
-    values.emplace_back("train_printed_perplexity", std::exp(progress_.nats / static_cast<double>(progress_.places)));
+    values.emplace_back("train_printed_perplexity", std::exp(train_printed));
     double validation_nats = 0;
     for (std::size_t i = 0; i < request_.held_out.size(); ++i) {
         const Split& split = request_.held_out[i];
+        const auto split_start = Clock::now();
         const Scores scores = score_split(split).scores;
         if (i == 0) validation_nats = scores.nats;
-        points.push_back({split.name, scores.nats});
+        points.push_back({split.name, scores.nats, scores.printed_nats, seconds_since(split_start)});
         values.emplace_back(split.name + "_perplexity", scores.perplexity());
         values.emplace_back(split.name + "_printed_perplexity", scores.printed_perplexity());
     }
-    points.push_back({"floor: single ids", floors_.front().unigram});
-    points.push_back({"floor: " + std::to_string(floor_order) + "-grams", floors_.front().ngram});
+    const Floor& floor = floors_.front();
+    points.push_back({"floor: single ids", floor.unigram, floor.unigram, 0});
+    points.push_back({"floor: " + std::to_string(floor_order) + "-grams", floor.ngram, floor.ngram, 0});
     const double epoch = static_cast<double>(trainer_->steps()) / static_cast<double>(epochs_.steps_an_epoch());
     progress_.curves += curve_rows(trainer_->steps(), epoch, progress_.seconds, points);
     progress_.nats = 0;
@@ -209,7 +214,8 @@ void NeuralTrial::report(lab::Recorder& recorder) {
     give("train_time", progress_.seconds);
     give("evaluation_time", progress_.evaluation_seconds);
     give("train_throughput", static_cast<double>(progress_.all_predictions) / progress_.seconds);
-    if (const auto peak = watch_->peak()) give("train_memory", static_cast<double>(*peak));
+    const double memory = static_cast<double>(watch_->peak().value_or(0));
+    if (memory > 0) give("train_memory", memory);
     give("parameters", static_cast<double>(trainer_->parameters()));
     give("learnable", static_cast<double>(trainer_->learnable()));
     trainer_->load(best());
@@ -224,6 +230,7 @@ void NeuralTrial::report(lab::Recorder& recorder) {
         give(split.name + "_unigram_floor", std::exp(floors_[i].unigram));
     }
     base::write_file(context_.artifacts / "curves.csv", progress_.curves);
+    if (!neural_.exp_id.empty()) write_notebook_logs(context_.artifacts / "logs", request_, neural_, progress_.curves, memory);
     if (neural_.keep != "both") std::filesystem::remove(last());
     if (neural_.keep == "none") std::filesystem::remove(best());
 }

@@ -15,7 +15,8 @@ template <class Walk, class ProgressLike>
 void walk_numbers(const Walk& walk, ProgressLike& progress) {
     walk("nats", progress.nats), walk("predictions", progress.predictions), walk("places", progress.places);
     walk("best_nats", progress.best_nats), walk("best_step", progress.best_step), walk("since_best", progress.since_best);
-    walk("seconds", progress.seconds), walk("evaluation_seconds", progress.evaluation_seconds);
+    walk("seconds", progress.seconds), walk("seconds_before", progress.seconds_before),
+        walk("evaluation_seconds", progress.evaluation_seconds);
     walk("all_predictions", progress.all_predictions);
 }
 

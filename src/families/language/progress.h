@@ -16,6 +16,7 @@ struct Progress {
     std::int64_t best_step = -1;    ///< steps done then; -1: no evaluation yet
     std::int64_t since_best = 0;    ///< evaluations behind it
     double seconds = 0;             ///< spent in steps
+    double seconds_before = 0;      ///< of them, up to the last evaluation
     double evaluation_seconds = 0;  ///< spent in evaluations
     std::int64_t all_predictions = 0;
     std::string curves;  ///< rows of artifacts/curves.csv so far
