@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// import: results from elsewhere into the store: Nsight Systems exports (SQLite, HDF5) and tables of throughputs like the notebook's.
+// import: results from elsewhere into the store: Nsight Systems exports (SQLite, HDF5), tables of throughputs like the notebook's, and log
+// folders of its language runs.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -9,12 +11,14 @@
 #include "families/compression/export_rows.h"
 #include "families/compression/foreign_rows.h"
 #include "families/compression/results_csv.h"
+#include "families/language/log_runs.h"
 
 namespace plumb::app {
 
 namespace {
 
 namespace fc = families::compression;
+namespace fl = families::language;
 
 struct Options {
     std::vector<std::string> words;
@@ -58,12 +62,51 @@ std::vector<fc::ImportedRow> read_rows(const Options& options, std::int64_t tota
     return fc::read_results_csv(options.words.front(), {total, options.device});
 }
 
+void say(const lab::ForeignRow& row) {
+    for (const std::string& note : row.notes) std::cerr << "note: " << row.source << ": " << note << "\n";
+    if (row.status != lab::Status::done) std::cerr << "no number: " << row.source << ": " << row.reason << "\n";
+}
+
+/// Cells of codecs and chunk sizes.
+std::vector<lab::ForeignRow> compression_rows(const Options& options, Session& session) {
+    const std::int64_t total = options.total.empty() ? 0 : base::parse_bytes(options.total);
+    std::vector<lab::ForeignRow> rows;
+    for (const fc::ImportedRow& row : read_rows(options, total)) {
+        // A damaged file whose name does not tell its cell is no point of any study; it is named here and goes into the exit code.
+        if (row.status != lab::Status::done && (row.codec.empty() || row.chunk_bytes == 0)) {
+            std::cerr << "left out: " << row.source << ": " << row.reason << "\n";
+            session.exit_code = base::exit_code(base::ErrorKind::failed);
+            continue;
+        }
+        rows.push_back(fc::foreign_row(row, {total, options.utilisation}));
+    }
+    if (rows.empty()) {
+        throw base::Error(base::ErrorKind::failed, "nothing to import: no row names a codec and a chunk size",
+                          "--pattern tells how file names name them");
+    }
+    return rows;
+}
+
+/// Runs of the notebook's language models.
+std::vector<lab::ForeignRow> language_rows(const Options& options) {
+    if (options.words.size() != 2)
+        throw base::Error(base::ErrorKind::usage, "import logs takes one folder", "plumb import logs DIR, the notebook's log_dir");
+    std::vector<lab::ForeignRow> rows;
+    for (const auto& folder : fl::log_folders(options.words[1])) {
+        rows.push_back(fl::foreign_row(fl::read_log_folder(folder), folder));
+        if (!options.device.empty()) rows.back().machine = options.device;
+    }
+    return rows;
+}
+
 }  // namespace
 
 void add_import(CLI::App& app, Session& session) {
     const auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("import", "results from elsewhere: nsys FILE|DIR, or a table like results.csv");
-    verb->add_option("what", options->words, "nsys FILE|DIR (SQLite or HDF5 exports of Nsight Systems), or the path of a CSV table")
+    CLI::App* verb = app.add_subcommand("import", "results from elsewhere: nsys FILE|DIR, logs DIR, or a table like results.csv");
+    verb->add_option("what", options->words,
+                     "nsys FILE|DIR (SQLite or HDF5 exports of Nsight Systems), logs DIR (log folders of the notebook's language runs), or "
+                     "the path of a CSV table")
         ->required();
     verb->add_option("--total", options->total, "bytes of the input that was cut into chunks, as 524288000 or 500MiB");
     verb->add_option("--device", options->device, "name of the device (exports: instead of the one in the file)");
@@ -80,33 +123,15 @@ void add_import(CLI::App& app, Session& session) {
     verb->add_option("--study", options->study, "study that takes the runs");
     verb->add_option("--experiment", options->experiment, "experiment of it");
     verb->callback([options, &session] {
-        const std::int64_t total = options->total.empty() ? 0 : base::parse_bytes(options->total);
-        std::vector<lab::ForeignRow> rows;
-        std::size_t nameless = 0;
-        for (const fc::ImportedRow& row : read_rows(*options, total)) {
-            // A damaged file whose name does not tell its cell is no point of any study; it is named here and goes into the exit code.
-            if (row.status != lab::Status::done && (row.codec.empty() || row.chunk_bytes == 0)) {
-                std::cerr << "left out: " << row.source << ": " << row.reason << "\n";
-                ++nameless;
-                continue;
-            }
-            rows.push_back(fc::foreign_row(row, {total, options->utilisation}));
-            for (const std::string& note : rows.back().notes) {
-                if (!session.quiet) std::cerr << "note: " << row.source << ": " << note << "\n";
-            }
-            if (row.status != lab::Status::done && !session.quiet) std::cerr << "no number: " << row.source << ": " << row.reason << "\n";
-        }
+        const bool logs = options->words.front() == "logs";
+        const std::vector<lab::ForeignRow> rows = logs ? language_rows(*options) : compression_rows(*options, session);
         lab::ForeignStudy target;
         target.study = options->study;
         target.experiment = options->experiment;
-        target.family = "compression";
+        target.family = logs ? "language" : "compression";
         target.argv = session.argv;
-        target.derive = fc::derive;
-        if (rows.empty()) {
-            throw base::Error(base::ErrorKind::failed, "nothing to import: no row names a codec and a chunk size",
-                              "--pattern tells how file names name them");
-        }
-        if (nameless > 0) session.exit_code = base::exit_code(base::ErrorKind::failed);
+        if (!logs) target.derive = fc::derive;
+        if (!session.quiet) std::ranges::for_each(rows, say);
         const lab::ForeignSummary summary = lab::store_foreign(session.store(), session.families, target, rows);
         if (session.quiet) return;
         std::cerr << rows.size() << " rows imported into " << target.study << ": " << summary.added << " new points, " << summary.joined

@@ -138,12 +138,15 @@ ForeignSummary store_foreign(const Store& store, const Families& families, const
     declaration["experiments"][0]["command"] = command;
     if (store.has_study(target.study)) declaration = joined(store.study_declaration(target.study), declaration, target.experiment);
     store.write_study_declaration(target.study, declaration);
-    for (const Record& record : records) {
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const Record& record = records[i];
         const auto lock = store.try_lock(target.study, record.point.hash());
         if (!lock)
             throw base::Error(base::ErrorKind::failed, "another process works on " + record.point.short_hash(),
                               "import again when it is done");
-        store.seal(store.open_work(target.study, record.point), record, config_toml(study, experiment, record.point, family.schema()));
+        const std::filesystem::path work = store.open_work(target.study, record.point);
+        for (const auto& [name, content] : rows[i].artifacts) base::write_file(work / "artifacts" / name, content);
+        store.seal(work, record, config_toml(study, experiment, record.point, family.schema()));
     }
     return summary;
 }

@@ -3,6 +3,7 @@
 // Their only check is mistrusted, because plumb never saw the output.
 #pragma once
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,10 @@ struct ForeignRow {
     std::string machine;
     std::vector<MetricValue> metrics;
     Status status = Status::done;
-    std::string reason;              ///< why it is not done
-    std::string source;              ///< "results.csv line 12"
-    std::vector<std::string> notes;  ///< what a reader should know of the numbers
+    std::string reason;                            ///< why it is not done
+    std::string source;                            ///< "results.csv line 12"
+    std::vector<std::string> notes;                ///< what a reader should know of the numbers
+    std::map<std::string, std::string> artifacts;  ///< name -> content of files that stand beside the run, such as curves.csv
 };
 
 struct ForeignStudy {

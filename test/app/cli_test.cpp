@@ -248,6 +248,22 @@ TEST_F(CommandLine, ImportsATableFromElsewhereAndJoinsDevices) {
     EXPECT_EQ(place.shell("plumb import nsys nowhere --total 524288000").exit_code, 4);
 }
 
+TEST_F(CommandLine, ImportsTheLogFoldersOfTheNotebook) {
+    const std::filesystem::path run = place.path() / "logs" / "1";
+    std::filesystem::create_directories(run);
+    std::ofstream(run / "args.json") << R"({"batch_size": 16, "model": "lstm", "embeddings": "e.npz", "layers": 1, "optimizer": "adam",)"
+                                     << R"( "lr": 0.001, "momentum": 0.9, "weight_decay": 0.0005, "exp_id": "1", "device": "cuda"})";
+    for (const char* split : {"train", "valid", "test"}) {
+        for (const char* what : {"loss", "ppl", "time"}) std::ofstream(run / (std::string(split) + "_" + what + ".txt")) << "5.25";
+    }
+    EXPECT_EQ(place.shell("plumb import logs logs --study students").exit_code, 0);
+    const auto shown = place.shell("plumb show students --csv");
+    EXPECT_THAT(shown.out, AllOf(HasSubstr("5.25"), HasSubstr("mistrusted")));
+    EXPECT_EQ(place.shell("plumb import logs nowhere").exit_code, 4);
+    EXPECT_EQ(place.shell("plumb import logs").exit_code, 2);
+    EXPECT_EQ(place.shell("plumb export students --to notebook -o out").exit_code, 4) << "nothing here was trained by plumb";
+}
+
 TEST_F(CommandLine, CompressesAFileOfTheUsers) {
     std::ofstream(place.path() / "mine.txt") << std::string(5000, 'a') << std::string(5000, 'b');
     const auto outcome = place.shell("plumb run family:compression file=mine.txt codec=zstd,lz4 chunk=4000 --max-time 0.05s");

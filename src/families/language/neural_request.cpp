@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/language/neural_request.h"
 
+#include "base/error.h"
 #include "families/language/embedding_file.h"
 #include "lab/declare.h"
 
@@ -44,7 +45,8 @@ std::vector<lab::Parameter> neural_parameters() {
     lab::Parameter save = real("save", "neural: time between two checkpoints on the way; one is always made at an evaluation", 60, 0);
     save.type = lab::Type::seconds;
     return {
-        text("exp_id", "neural: what the notebook calls the run; its log folder is then left as artifacts/logs/EXP_ID"),
+        text("exp_id",
+             "neural: what the notebook calls the run; its log folder is then left as artifacts/logs/EXP_ID where test is scored"),
         count("layers", "neural: layers of the LSTM, blocks of GPT-1", 1, 1, 1024),
         count("width", "neural: numbers of an embedding", 768, 1, 65536),
         count("hidden", "lstm: units of a layer", 512, 1, 65536),
@@ -87,6 +89,9 @@ std::vector<lab::Parameter> neural_parameters() {
 NeuralRequest read_neural_request(const lab::Settings& settings, const Request& request) {
     NeuralRequest neural;
     neural.exp_id = setting<std::string>(settings, "exp_id");
+    if (neural.exp_id.find('/') != std::string::npos || neural.exp_id == "..") {
+        throw base::Error(base::ErrorKind::usage, "exp_id '" + neural.exp_id + "' is no name of a folder", "use letters, digits, - and _");
+    }
     neural.form.model = read_model(settings, request);
     neural.form.optimizer.rule = rule_named(setting<std::string>(settings, "optimizer"));
     neural.form.optimizer.decay = setting<double>(settings, "decay");

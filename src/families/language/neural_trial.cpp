@@ -230,7 +230,9 @@ void NeuralTrial::report(lab::Recorder& recorder) {
         give(split.name + "_unigram_floor", std::exp(floors_[i].unigram));
     }
     base::write_file(context_.artifacts / "curves.csv", progress_.curves);
-    if (!neural_.exp_id.empty()) write_notebook_logs(context_.artifacts / "logs", request_, neural_, progress_.curves, memory);
+    // The notebook's logs have a test.
+    if (!neural_.exp_id.empty() && request_.held_out.size() > 1)
+        write_notebook_logs(context_.artifacts / "logs", request_, neural_, progress_.curves, memory);
     if (neural_.keep != "both") std::filesystem::remove(last());
     if (neural_.keep == "none") std::filesystem::remove(best());
 }
