@@ -60,7 +60,7 @@ TEST(LogRuns, OfTheNotebookAreImportedWithTheirBestEpoch) {
     EXPECT_EQ(metric("train_memory"), 4.63e9);
     EXPECT_EQ(*lab::find(row.settings, "layers"), lab::Value(std::int64_t{2}));
     EXPECT_EQ(row.machine, "cuda");
-    EXPECT_THAT(row.artifacts.at("curves.csv"), HasSubstr("2,2,78.5,validation,215.93935,5.375,5.375,1.5"));
+    EXPECT_THAT(row.artifacts.at("curves.csv"), HasSubstr("2,2,78.5,validation,215.93987,5.375,5.375,1.5"));
 }
 
 TEST(LogRuns, BecomeRowsOfAStudyWithCurves) {
