@@ -130,7 +130,8 @@ TEST_F(LanguageTraining, LearnsAGrammarFarBelowCountingSingleIds) {
                                                     {"width", std::int64_t{16}},
                                                     {"feed_forward", std::int64_t{32}},
                                                     {"bias", std::string("counts")},
-                                                    {"steps", std::int64_t{100}},
+                                                    {"batch", std::int64_t{16}},
+                                                    {"steps", std::int64_t{20}},
                                                     {"evaluate", std::int64_t{0}}});
     ASSERT_EQ(test::run_language(store, test::language_study(settings)), 0);
     const lab::Record record = test::only_language_record(store);
