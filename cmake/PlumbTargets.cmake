@@ -2,13 +2,14 @@
 # plumb_library(NAME DEPS ... PRIVATE_DEPS ...) and plumb_test(FOLDER DEPS ...): every .cpp of a folder belongs to its target, so adding a file
 # edits no list. EXCLUDE takes names of files that another configuration builds instead. QUICK_BUILD is for code whose speed nobody measures:
 # JSON templates take half as long to compile at -O1 as at -O3, and a build from scratch must stay short. SHAREABLE is for code that ends up in
-# the shared libraries too: hidden symbols, so that calls inside stay as direct as in a program.
+# the shared libraries too: hidden symbols, so that calls inside stay as direct as in a program. FOLDERS keeps the files beside CMakeLists.txt
+# and of these subfolders alone.
 set(plumb_quick_build $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 
 # A folder that holds headers only becomes an INTERFACE library of the same name.
 function(plumb_library name)
-  cmake_parse_arguments(ARG "QUICK_BUILD;SHAREABLE" "" "DEPS;PRIVATE_DEPS;EXCLUDE;ONLY" ${ARGN})
-  plumb_sources(sources ${CMAKE_CURRENT_SOURCE_DIR} EXCLUDE ${ARG_EXCLUDE} ONLY ${ARG_ONLY})
+  cmake_parse_arguments(ARG "QUICK_BUILD;SHAREABLE" "" "DEPS;PRIVATE_DEPS;EXCLUDE;ONLY;FOLDERS" ${ARGN})
+  plumb_sources(sources ${CMAKE_CURRENT_SOURCE_DIR} EXCLUDE ${ARG_EXCLUDE} ONLY ${ARG_ONLY} FOLDERS ${ARG_FOLDERS})
   if(sources)
     add_library(plumb_${name} STATIC ${sources})
     target_link_libraries(plumb_${name} PUBLIC plumb_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
@@ -50,10 +51,18 @@ function(plumb_test folder)
   gtest_discover_tests(test_${folder} TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# The .cpp files under `folder`, less EXCLUDE, or none but ONLY when that is given.
+# The .cpp files under `folder`, less EXCLUDE, or none but ONLY, or of FOLDERS, when that is given.
 function(plumb_sources result folder)
-  cmake_parse_arguments(ARG "" "" "EXCLUDE;ONLY" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  cmake_parse_arguments(ARG "" "" "EXCLUDE;ONLY;FOLDERS" ${ARGN})
+  if(ARG_FOLDERS)
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+    foreach(subfolder ${ARG_FOLDERS})
+      file(GLOB_RECURSE more CONFIGURE_DEPENDS ${folder}/${subfolder}/*.cpp)
+      list(APPEND sources ${more})
+    endforeach()
+  else()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  endif()
   if(ARG_ONLY)
     set(kept)
     foreach(file ${ARG_ONLY})

@@ -6,7 +6,11 @@
 
 // One lane a vector when nothing is asked of the CPU: the emulated 128-bit target would hide four lanes behind the word scalar.
 #define HWY_BROKEN_EMU128 1
+#if defined(PLUMB_WITHOUT_AVX512)
+#define HWY_DISABLED_TARGETS (~(HWY_SCALAR | HWY_AVX2))
+#else
 #define HWY_DISABLED_TARGETS (~(HWY_SCALAR | HWY_AVX2 | HWY_AVX3))
+#endif
 // Also below what -march allows, so that a forced scalar run is scalar.
 #define HWY_COMPILE_ALL_ATTAINABLE
 

@@ -3,80 +3,18 @@
 
 #include "families/attention/executor.h"
 #include "kernels/attention/inputs.h"
+#include "lab/declare.h"
 
 namespace plumb::families::attention {
 
 namespace {
 
-using lab::Type;
-using lab::Value;
+using namespace lab::declare;
 
-std::vector<Value> texts(const std::vector<std::string>& words) {
-    return {words.begin(), words.end()};
-}
-
-std::vector<Value> distribution_names() {
-    std::vector<Value> names;
-    for (const auto& distribution : kernels::attention::distributions()) names.emplace_back(std::string(distribution.name));
-    return names;
-}
-
-lab::Parameter choice(std::string name, std::string help, const std::string& default_value, std::vector<Value> choices) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::text;
-    parameter.default_value = default_value;
-    parameter.choices = std::move(choices);
-    return parameter;
-}
-
-std::vector<Value> mask_choices() {
-    std::vector<Value> names;
+std::vector<std::string> mask_choices() {
+    std::vector<std::string> names;
     for (const auto& [kind, name] : mask_names()) names.emplace_back(name);
     return names;
-}
-
-lab::Parameter text(std::string name, std::string help) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::text;
-    parameter.default_value = std::string();
-    return parameter;
-}
-
-lab::Parameter flag(std::string name, std::string help) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::boolean;
-    parameter.default_value = false;
-    return parameter;
-}
-
-lab::Parameter real(std::string name, std::string help) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::real;
-    parameter.default_value = 0.0;
-    return parameter;
-}
-
-lab::Parameter count(std::string name, std::string help, std::int64_t default_value, double low, double high) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::integer;
-    parameter.default_value = default_value;
-    parameter.low = low;
-    parameter.high = high;
-    return parameter;
-}
-
-lab::Metric metric(std::string name, std::string help, std::string unit, lab::Metric::Better better, bool headline) {
-    return {std::move(name), std::move(help), std::move(unit), better, headline};
 }
 
 }  // namespace
@@ -94,10 +32,10 @@ const std::vector<std::pair<kernels::attention::MaskKind, std::string>>& mask_na
 const lab::Schema& schema() {
     static const lab::Schema made(std::vector<lab::Parameter>{
         choice("stage", "what is computed at once: queries of one head, heads of one record, or a batch of records", "batch",
-               texts({"queries", "heads", "batch"})),
-        choice("impl", "implementation", "fused", texts(implementation_names())),
+               {"queries", "heads", "batch"}),
+        choice("impl", "implementation", "fused", implementation_names()),
         choice("direction", "the output, or the gradients of q, k and v from saved output and log-sum-exp (fused and sdpa)", "forward",
-               texts({"forward", "backward"})),
+               {"forward", "backward"}),
         choice("mask", "which keys are hidden from which query", "none", mask_choices()),
         count("window_left", "with a mask: keys before a query's own place that it sees; -1: all", -1, -1, 1 << 20),
         count("window_right", "with a mask: keys after a query's own place that it sees; -1: all (causal: none)", -1, -1, 1 << 20),
@@ -109,14 +47,14 @@ const lab::Schema& schema() {
         count("keys", "keys M; 0 leaves nothing to attend to", 32, 0, 1 << 20),
         count("head_dim", "columns D of a query and a key", 64, 1, 4096),
         count("value_dim", "columns E of a value", 64, 1, 4096),
-        choice("inputs", "distribution of the generated queries, keys and values", "uniform01", distribution_names()),
-        real("scale", "factor of the scores; 0: 1 / sqrt(D)"),
-        choice("dtype", "type of queries, keys, values and output", "fp32", texts({"fp32", "bf16", "fp16"})),
+        choice("inputs", "distribution of the generated queries, keys and values", "uniform01", kernels::attention::distribution_names()),
+        real("scale", "factor of the scores; 0: 1 / sqrt(D)", 0),
+        choice("dtype", "type of queries, keys, values and output", "fp32", {"fp32", "bf16", "fp16"}),
         choice("precision", "arithmetic, by PyTorch's names: fp32 all through, three bf16 products, bf16 products", "highest",
-               texts({"highest", "high", "medium"})),
-        choice("layout", "memory order of the inputs", "bnhd", texts({"bnhd", "bhnd"})),
+               {"highest", "high", "medium"}),
+        choice("layout", "memory order of the inputs", "bnhd", {"bnhd", "bhnd"}),
         choice("isa", "instruction set of plumb's kernels; best is what the machine and PLUMB_ISA give", "best",
-               texts({"best", "scalar", "avx2", "avx512", "amx"})),
+               {"best", "scalar", "avx2", "avx512", "amx"}),
         count("threads", "threads of this implementation", 1, 1, 1024),
         count("tries", "fresh inputs; each is verified, and timing goes round through as many as fit into memory", 10, 1, 10000),
         text("input", "file with q, k, v and, where wanted, mask, bias and d_out (.safetensors, .npz); empty: inputs are generated"),

@@ -7,34 +7,13 @@
 #include "families/compression/foreign_rows.h"
 #include "kernels/codec/codec.h"
 #include "kernels/codec/nvcomp_batched.h"
+#include "lab/declare.h"
 
 namespace plumb::families::compression {
 
 namespace {
 
-using lab::Type;
-using lab::Value;
-
-lab::Parameter text(std::string name, std::string help, const std::string& default_value, const std::vector<std::string>& choices = {}) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::text;
-    parameter.default_value = default_value;
-    parameter.choices = {choices.begin(), choices.end()};
-    return parameter;
-}
-
-lab::Parameter number(std::string name, std::string help, Type type, std::int64_t default_value, double low, double high) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = type;
-    parameter.default_value = default_value;
-    parameter.low = low;
-    parameter.high = high;
-    return parameter;
-}
+using namespace lab::declare;
 
 std::vector<std::string> element_names() {
     std::vector<std::string> names = {"default", "auto"};
@@ -116,10 +95,6 @@ lab::Figure break_even(const std::string& name, const std::string& title, const 
     return figure;
 }
 
-lab::Metric metric(std::string name, std::string help, std::string unit, lab::Metric::Better better, bool headline = false) {
-    return {std::move(name), std::move(help), std::move(unit), better, headline};
-}
-
 std::vector<lab::Metric> with_imported(std::vector<lab::Metric> metrics) {
     std::ranges::move(imported_metrics(), std::back_inserter(metrics));
     return metrics;
@@ -135,23 +110,21 @@ const lab::Schema& schema() {
         constexpr double most_bytes = 1e12;
         return lab::Schema({
             text("file", "a file of a data set (silesia/dickens), or the path of a file or folder", "silesia/dickens"),
-            number("repeat_to", "repeat the file from its start until so many bytes are reached; 0: as it is", Type::bytes, 0, 0,
-                   most_bytes),
-            text("codec", "codec (plumb list codecs); nvcomp: those of device=cuda:0", "zstd", codecs),
+            bytes("repeat_to", "repeat the file from its start until so many bytes are reached; 0: as it is", 0, 0, most_bytes),
+            choice("codec", "codec (plumb list codecs); nvcomp: those of device=cuda:0", "zstd", codecs),
             text("level", "level of the codec, an integer; default: what its library recommends", "default"),
-            text("element", "what typed codecs take the bytes for; auto: the encoder chooses, with all that follows", "default",
-                 element_names()),
-            number("rle", "run-length layers of cascaded; -1: its default", Type::integer, -1, -1, 7),
-            number("delta", "delta layers of cascaded; -1: its default", Type::integer, -1, -1, 3),
-            text("bitpack", "bit packing of cascaded", "default", {"default", "yes", "no"}),
-            number("chunk", "bytes of a chunk", Type::bytes, 65536, 1, most_bytes),
-            number("chunks", "instead of chunk: into how many chunks `total` is cut, which then gives chunk; 0: by chunk", Type::integer, 0,
-                   0, most_bytes),
-            number("total", "bytes that `chunks` divides; 0: the size of the input", Type::bytes, 0, 0, most_bytes),
-            number("workers", "threads that share the chunks; 1 on a GPU, which takes them all at once", Type::integer, 1, 1, 1024),
+            choice("element", "what typed codecs take the bytes for; auto: the encoder chooses, with all that follows", "default",
+                   element_names()),
+            count("rle", "run-length layers of cascaded; -1: its default", -1, -1, 7),
+            count("delta", "delta layers of cascaded; -1: its default", -1, -1, 3),
+            choice("bitpack", "bit packing of cascaded", "default", {"default", "yes", "no"}),
+            bytes("chunk", "bytes of a chunk", 65536, 1, most_bytes),
+            count("chunks", "instead of chunk: into how many chunks `total` is cut, which then gives chunk; 0: by chunk", 0, 0, most_bytes),
+            bytes("total", "bytes that `chunks` divides; 0: the size of the input", 0, 0, most_bytes),
+            count("workers", "threads that share the chunks; 1 on a GPU, which takes them all at once", 1, 1, 1024),
             text("device", "where the codec runs: cpu, cuda:0 ... (plumb list devices); imported results carry the name of theirs", "cpu"),
-            text("direction", "what is timed; both directions are checked", "both", {"both", "compress", "decompress"}),
-            text("metadata", "width in bits of the one size and one offset a chunk that ratio_with_metadata counts", "64", {"32", "64"}),
+            choice("direction", "what is timed; both directions are checked", "both", {"both", "compress", "decompress"}),
+            choice("metadata", "width in bits of the one size and one offset a chunk that ratio_with_metadata counts", "64", {"32", "64"}),
         });
     }();
     return made;

@@ -3,48 +3,11 @@
 
 #include "families/cotrain/learner.h"
 #include "families/cotrain/selection.h"
+#include "lab/declare.h"
 
 namespace plumb::families::cotrain {
 
-namespace {
-
-using lab::Type;
-using lab::Value;
-
-lab::Parameter parameter(std::string name, std::string help, Type type, Value default_value, double low = -1e308, double high = 1e308) {
-    lab::Parameter made;
-    made.name = std::move(name);
-    made.help = std::move(help);
-    made.type = type;
-    made.default_value = std::move(default_value);
-    made.low = low;
-    made.high = high;
-    return made;
-}
-
-lab::Parameter text(std::string name, std::string help, const char* default_value) {
-    return parameter(std::move(name), std::move(help), Type::text, std::string(default_value));
-}
-lab::Parameter choice(std::string name, std::string help, const char* default_value, const std::vector<std::string>& words) {
-    lab::Parameter made = text(std::move(name), std::move(help), default_value);
-    made.choices.assign(words.begin(), words.end());
-    return made;
-}
-lab::Parameter count(std::string name, std::string help, std::int64_t default_value, double low, double high) {
-    return parameter(std::move(name), std::move(help), Type::integer, default_value, low, high);
-}
-lab::Parameter real(std::string name, std::string help, double default_value, double low, double high) {
-    return parameter(std::move(name), std::move(help), Type::real, default_value, low, high);
-}
-lab::Parameter flag(std::string name, std::string help, bool default_value) {
-    return parameter(std::move(name), std::move(help), Type::boolean, default_value);
-}
-
-lab::Metric metric(std::string name, std::string help, std::string unit, lab::Metric::Better better, bool headline = false) {
-    return {std::move(name), std::move(help), std::move(unit), better, headline};
-}
-
-}  // namespace
+using namespace lab::declare;
 
 std::vector<std::string> exchange_names() {
     return {"swap", "shared", "agree", "weighted"};

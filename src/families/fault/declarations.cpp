@@ -3,44 +3,14 @@
 
 #include "kernels/attention/inputs.h"
 #include "kernels/protect/scheme.h"
+#include "lab/declare.h"
 
 namespace plumb::families::fault {
 
 namespace {
 
+using namespace lab::declare;
 namespace kp = kernels::protect;
-using lab::Type;
-using lab::Value;
-
-lab::Parameter choice(std::string name, std::string help, const std::string& default_value, const std::vector<std::string>& choices) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::text;
-    parameter.default_value = default_value;
-    parameter.choices = {choices.begin(), choices.end()};
-    return parameter;
-}
-
-lab::Parameter count(std::string name, std::string help, std::int64_t default_value, double low, double high) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::integer;
-    parameter.default_value = default_value;
-    parameter.low = low;
-    parameter.high = high;
-    return parameter;
-}
-
-lab::Parameter flag(std::string name, std::string help) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::boolean;
-    parameter.default_value = false;
-    return parameter;
-}
 
 std::vector<std::string> scheme_names() {
     std::vector<std::string> names;
@@ -53,16 +23,6 @@ std::vector<std::string> names_with_all(int count) {
     std::vector<std::string> names = {all_of_them};
     for (int i = 0; i < count; ++i) names.emplace_back(kp::name(static_cast<Enum>(i)));
     return names;
-}
-
-std::vector<std::string> distribution_names() {
-    std::vector<std::string> names;
-    for (const auto& distribution : kernels::attention::distributions()) names.emplace_back(distribution.name);
-    return names;
-}
-
-lab::Metric metric(std::string name, std::string help, std::string unit, lab::Metric::Better better, bool headline = false) {
-    return {std::move(name), std::move(help), std::move(unit), better, headline};
 }
 
 }  // namespace
@@ -90,7 +50,7 @@ const lab::Schema& schema() {
         count("batch", "records B; 0: 16384 / length, of a campaign 1", 0, 0, 65536),
         count("scale", "B x H is divided by it, and is at least 1; 0: 16, of a campaign 1", 0, 0, 1 << 20),
         choice("dtype", "type of queries, keys, values and output", "fp16", {"fp32", "bf16", "fp16"}),
-        choice("inputs", "distribution of the generated queries, keys and values", "uniform", distribution_names()),
+        choice("inputs", "distribution of the generated queries, keys and values", "uniform", kernels::attention::distribution_names()),
         choice("mask", "which keys are hidden from which query", "none", {"none", "causal"}),
         count("threads", "threads of a run; of a campaign and of clean runs: runs at once, each on one thread", 1, 1, 1024),
         flag("recovery", "overhead: also time runs with a fault that is repaired"),

@@ -8,41 +8,13 @@
 #include "families/language/kneser_ney.h"
 #include "families/language/models.h"
 #include "families/language/scores.h"
+#include "lab/declare.h"
 
 namespace plumb::families::language {
 
 namespace {
 
-using lab::Type;
-
-lab::Parameter text(std::string name, std::string help, const std::string& default_value, const std::vector<std::string>& choices = {}) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::text;
-    parameter.default_value = default_value;
-    parameter.choices = {choices.begin(), choices.end()};
-    return parameter;
-}
-
-lab::Parameter integer(std::string name, std::string help, std::int64_t default_value, double low, double high) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.default_value = default_value;
-    parameter.low = low;
-    parameter.high = high;
-    return parameter;
-}
-
-lab::Parameter boolean(std::string name, std::string help, bool default_value) {
-    lab::Parameter parameter;
-    parameter.name = std::move(name);
-    parameter.help = std::move(help);
-    parameter.type = Type::boolean;
-    parameter.default_value = default_value;
-    return parameter;
-}
+using namespace lab::declare;
 
 /// `y` against the order of n-gram models.
 lab::Figure against_order(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
@@ -63,6 +35,7 @@ lab::Figure against_order(const std::string& name, const std::string& title, con
 }  // namespace
 
 const lab::Schema& schema() {
+    using lab::declare::count;  // the family has a count() of its own
     static const lab::Schema made = [] {
         std::vector<std::string> names;
         std::string help = "the model";
@@ -72,19 +45,19 @@ const lab::Schema& schema() {
         }
         const std::string source = "a file of a data set, or the path of a text (plain or Zstandard) or of an npz of ids";
         return lab::Schema({
-            text("model", help, "ngram", names),
+            choice("model", help, "ngram", names),
             text("train", "what is learnt from: " + source, "wikitext-2/train.ids"),
             text("validation", "what is scored: " + source, "wikitext-2/validation.ids"),
             text("test", "what is scored too; empty: nothing", "wikitext-2/test.ids"),
-            text("tokenizer", "how texts become ids", "gpt1", {"gpt1"}),
-            text("break", "how ids are cut: one stream, a line at a time, or as many whole lines as fit", "stream",
-                 {"stream", "lines", "complete"}),
-            integer("length", "predictions of a sequence at most", 256, 1, 1 << 20),
-            boolean("off_by_one", "cut as the notebook does: the last sequence begins one id late, one prediction a split is lost", false),
-            integer("batch", "sequences of a batch: what the perplexity as printed divides by", 16, 1, 1 << 20),
-            integer("order", "ngram: ids of the longest n-gram", 5, 1, highest_order),
-            integer("threads", "threads that score", 1, 1, 1024),
-            text("ids", "folder to which the ids are written as wiki.train.npz, wiki.validation.npz, wiki.test.npz; empty: none", ""),
+            choice("tokenizer", "how texts become ids", "gpt1", {"gpt1"}),
+            choice("break", "how ids are cut: one stream, a line at a time, or as many whole lines as fit", "stream",
+                   {"stream", "lines", "complete"}),
+            count("length", "predictions of a sequence at most", 256, 1, 1 << 20),
+            flag("off_by_one", "cut as the notebook does: the last sequence begins one id late, one prediction a split is lost", false),
+            count("batch", "sequences of a batch: what the perplexity as printed divides by", 16, 1, 1 << 20),
+            count("order", "ngram: ids of the longest n-gram", 5, 1, highest_order),
+            count("threads", "threads that score", 1, 1, 1024),
+            text("ids", "folder to which the ids are written as wiki.train.npz, wiki.validation.npz, wiki.test.npz; empty: none"),
         });
     }();
     return made;

@@ -151,6 +151,12 @@ std::span<const Distribution> distributions() {
     return distributions_only;
 }
 
+std::vector<std::string> distribution_names() {
+    std::vector<std::string> names;
+    for (const Distribution& distribution : distributions()) names.emplace_back(distribution.name);
+    return names;
+}
+
 void Inputs::store() {
     if (dtype == base::Dtype::fp32) return;
     q_stored = base::Numbers(dtype, q);

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Distribution {
 };
 /// uniform01, normal, uniform, shifted, heavy, outliers, equal, denormal, zero_v.
 std::span<const Distribution> distributions();
+std::vector<std::string> distribution_names();
 
 /// Boolean mask: each key hidden from each query with probability 1/2; key padding: in each record a random number (0 to M) of trailing
 /// keys hidden; sliding window: (M + 2) / 3 keys to the left and M / 7 to the right unless a window is given. Throws Error{usage} for an

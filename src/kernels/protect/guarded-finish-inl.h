@@ -9,6 +9,8 @@
 
 #include <cmath>
 
+#include "kernels/attention/outputs-inl.h"
+#include "kernels/attention/scale-inl.h"
 #include "kernels/protect/guarded-softmax-inl.h"
 #include "kernels/protect/row_sum.h"
 
