@@ -6,6 +6,7 @@
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
 #include "nn/lstm_gradients.h"
+#include "nn/optimizer_peer.h"
 
 namespace plumb::nn {
 
@@ -32,6 +33,7 @@ TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
     EXPECT_TRUE(lstm_gradient_names().empty());
     EXPECT_THROW(make_lstm_gradients("plumb", {}), base::Error);
+    EXPECT_THROW(make_optimizer_peer({}, {}, 1), base::Error);
 }
 
 }  // namespace plumb::nn
