@@ -18,6 +18,7 @@
 #include "families/cotrain/image_list.h"
 #include "families/cotrain/image_views.h"
 #include "families/cotrain_fixture.h"
+#include "lab/data_sets.h"
 
 namespace plumb::families::cotrain {
 namespace {
@@ -240,7 +241,7 @@ TEST_F(CotrainPhotos, EndsAtABrokenImageUnlessItMayBeLeftOut) {
 }
 
 TEST_F(CotrainPhotos, SaysWherePhotographsBelongThatAreNotHere) {
-    if (fs::exists(fs::path(PLUMB_SOURCE_DIR) / "data/trashnet4")) GTEST_SKIP() << "trashnet4 is here";
+    if (lab::find_data_file("trashnet4/photos")->present()) GTEST_SKIP() << "trashnet4 is here";
     const test::TemporaryFolder runs;
     const lab::Store store(runs.path());
     EXPECT_NE(test::run_cotrain(store, test::cotrain_study(halves("trashnet4/photos"))), 0);

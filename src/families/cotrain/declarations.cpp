@@ -39,8 +39,10 @@ const lab::Schema& schema() {
              "file with a group a line (camera, day, writer); no group stands on both sides of a split. near: images that look alike are a "
              "group",
              ""),
-        choice("scale", "features as they are, present or not, or standardised on labels and pool; auto: what the learner wants", "auto",
-               {"auto", "none", "presence", "standard"}),
+        choice(
+            "scale",
+            "features as they are, present or not, standardised on labels and pool, or half-way to that; auto: what learner and data want",
+            "auto", {"auto", "none", "presence", "standard", "even"}),
         choice("split", "stratified and seeded, or the notebook's 75 / 20 / 12.5 % by Python's random.sample of the same seed",
                "stratified", {"stratified", "seed"}),
         count("splits", "random splits, a co-training each; intervals are over them", 10, 1, 100000),

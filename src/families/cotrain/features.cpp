@@ -108,7 +108,7 @@ std::string ending(fs::path path) {
 }
 
 Features chosen_rows(const Features& from, const std::vector<Sample>& rows) {
-    Features chosen{from.name, from.columns, from.is_dense, {}, {}};
+    Features chosen{from.name, from.columns, from.is_dense, {}, {}, from.blocks};
     if (from.is_dense) {
         chosen.dense = from.dense(rows, Eigen::all);
         return chosen;
@@ -225,13 +225,36 @@ Features as_presence(Features features) {
     return features;
 }
 
+namespace {
+
+struct Moments {
+    Eigen::RowVectorXd mean, deviation;
+};
+Moments moments_of(const Matrix& dense, std::span<const Sample> visible) {
+    Eigen::RowVectorXd mean = Eigen::RowVectorXd::Zero(dense.cols()), square = mean;
+    for (const Sample row : visible) mean += dense.row(row);
+    mean /= static_cast<double>(visible.size());
+    for (const Sample row : visible) square += (dense.row(row) - mean).cwiseAbs2();
+    return {mean, (square / static_cast<double>(visible.size())).cwiseSqrt()};
+}
+
+}  // namespace
+
+Features evened(const Features& features, std::span<const Sample> visible) {
+    Features made = as_dense(features);
+    const auto [mean, deviation] = moments_of(made.dense, visible);
+    const double factor = std::sqrt(static_cast<double>(made.dense.cols()) / std::max(deviation.sum(), 1e-300));
+    for (Eigen::Index column = 0; column < made.dense.cols(); ++column) {
+        const bool constant = deviation(column) <= 1e-12 * std::abs(mean(column));
+        const double scale = constant ? 0 : factor / std::sqrt(deviation(column));
+        made.dense.col(column) = ((made.dense.col(column).array() - mean(column)) * scale).matrix().eval();
+    }
+    return made;
+}
+
 Features standardised(const Features& features, std::span<const Sample> visible) {
     Features made = as_dense(features);
-    Eigen::RowVectorXd mean = Eigen::RowVectorXd::Zero(made.dense.cols()), square = mean;
-    for (const Sample row : visible) mean += made.dense.row(row);
-    mean /= static_cast<double>(visible.size());
-    for (const Sample row : visible) square += (made.dense.row(row) - mean).cwiseAbs2();
-    const Eigen::RowVectorXd deviation = (square / static_cast<double>(visible.size())).cwiseSqrt();
+    const auto [mean, deviation] = moments_of(made.dense, visible);
     for (Eigen::Index column = 0; column < made.dense.cols(); ++column) {
         const bool constant = deviation(column) <= 1e-12 * std::abs(mean(column));
         made.dense.col(column) = constant ? Vector::Zero(made.dense.rows()).eval()

@@ -34,6 +34,7 @@ struct Features {
     bool is_dense = true;
     Matrix dense;
     SparseRows sparse;
+    std::vector<std::int64_t> blocks;  ///< columns of each block of like numbers; empty: all columns are one
 
     std::int64_t rows() const { return is_dense ? dense.rows() : static_cast<std::int64_t>(sparse.start.size()) - 1; }
 };
@@ -58,6 +59,9 @@ Features as_sparse(Features features);
 Features as_presence(Features features);
 /// Every column to mean 0 and deviation 1 over `visible` rows; constant columns become 0. Dense.
 Features standardised(const Features& features, std::span<const Sample> visible);
+/// Half-way to that: every column to mean 0 and the square root of its deviation, all by one factor that makes the mean square 1. Of
+/// principal components: the weak ones stay weaker than the strong ones, but less so.
+Features evened(const Features& features, std::span<const Sample> visible);
 
 /// Two aligned views and the labels that both agree on.
 struct TwoViews {

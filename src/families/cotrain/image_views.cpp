@@ -43,6 +43,7 @@ LabelledView features_of(const ImageList& images, const Crops& crops, const std:
     LabelledView view;
     view.features.name = name;
     view.features.columns = classic_columns;
+    view.features.blocks.assign(block_columns.begin(), block_columns.end());
     view.features.dense.resize(static_cast<Eigen::Index>(kept.size()), classic_columns);
     for (std::size_t row = 0; row < kept.size(); ++row) {
         const std::size_t at = kept[row];

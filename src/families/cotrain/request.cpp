@@ -147,7 +147,7 @@ lab::Settings resolve(lab::Settings settings) {
         if (each.name == "components" && each.value == lab::Value(std::int64_t{-1}))
             each.value = images ? image_components : std::int64_t{0};
         if (each.name == "scale" && each.value == lab::Value("auto"))
-            each.value = std::string(word(settings, "learner") == "logistic" ? "standard" : "none");
+            each.value = std::string(word(settings, "learner") != "logistic" ? "none" : images ? "even" : "standard");
     }
     return settings;
 }
@@ -170,7 +170,8 @@ Request read_request(const lab::Settings& settings) {
     Options& options = request.options;
     options.learner = {word(settings, "learner"), setting<double>(settings, "ridge"), setting<double>(settings, "smoothing")};
     options.standardise = word(settings, "scale") == "standard";
-    if (options.standardise && options.learner.name == "multinomial_nb")
+    options.even = word(settings, "scale") == "even";
+    if ((options.standardise || options.even) && options.learner.name == "multinomial_nb")
         unsupported("multinomial naive Bayes counts, and standardised features are no counts", "scale=none or presence");
     options.components = whole(settings, "components");
     if (options.components > 0 && options.learner.name == "multinomial_nb")

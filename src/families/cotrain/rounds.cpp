@@ -61,6 +61,7 @@ SplitRun::SplitRun(const TwoViews& data, const Options& options, std::uint64_t s
         if (options.components > 0)
             prepared_[view] = projected(data.view[view], principal_components(data.view[view], visible, options.components));
         if (options.standardise) prepared_[view] = standardised(features(view), visible);
+        if (options.even) prepared_[view] = evened(features(view), visible);
     }
     if (state)
         state_ = std::move(*state);

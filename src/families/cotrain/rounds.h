@@ -34,6 +34,7 @@ struct Options {
     LearnerOptions learner;
     std::int64_t components = 0;  ///< principal components that stand for the features; 0: the features as they are
     bool standardise = false;
+    bool even = false;  ///< half-way to standardised
     Selection selection = Selection::quota;
     Exchange exchange = Exchange::swap;
     Training training = Training::scratch;
