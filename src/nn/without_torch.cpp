@@ -7,6 +7,7 @@
 #include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
+#include "nn/plain_image_loop.h"
 
 namespace plumb::nn {
 
@@ -60,6 +61,14 @@ std::vector<std::string> lstm_gradient_names() {
 
 std::unique_ptr<LstmGradients> make_lstm_gradients(const std::string& name, const LstmProblem&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::unique_ptr<ImageClassifier> make_image_classifier(const ImageClassifierForm& form) {
+    throw base::Error(base::ErrorKind::unsupported, form.network + ": " + reason, hint);
+}
+
+std::unique_ptr<PlainImageLoop> make_plain_image_loop(const ImageClassifierForm&, const ImageClassifier&, const ImageSet&) {
+    throw base::Error(base::ErrorKind::unsupported, std::string("the plain loop: ") + reason, hint);
 }
 
 void set_torch_threads(int) {}
