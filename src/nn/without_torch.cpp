@@ -8,6 +8,7 @@
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
 #include "nn/optimizer_peer.h"
+#include "nn/plain_image_loop.h"
 
 namespace plumb::nn {
 
@@ -65,6 +66,14 @@ std::unique_ptr<LstmGradients> make_lstm_gradients(const std::string& name, cons
 
 std::unique_ptr<OptimizerPeer> make_optimizer_peer(const kernels::optimizer::Form&, std::span<const kernels::optimizer::Parameter>, int) {
     throw base::Error(base::ErrorKind::unsupported, std::string("fused optimizer: ") + reason, hint);
+}
+
+std::unique_ptr<ImageClassifier> make_image_classifier(const ImageClassifierForm& form) {
+    throw base::Error(base::ErrorKind::unsupported, form.network + ": " + reason, hint);
+}
+
+std::unique_ptr<PlainImageLoop> make_plain_image_loop(const ImageClassifierForm&, const ImageClassifier&, const ImageSet&) {
+    throw base::Error(base::ErrorKind::unsupported, std::string("the plain loop: ") + reason, hint);
 }
 
 void set_torch_threads(int) {}

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "nn/attention_gradients.h"
 #include "nn/attention_peers.h"
+#include "nn/image_classifier.h"
 #include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
@@ -36,6 +37,10 @@ TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_TRUE(lstm_gradient_names().empty());
     EXPECT_THROW(make_lstm_gradients("plumb", {}), base::Error);
     EXPECT_THROW(make_optimizer_peer({}, {}, 1), base::Error);
+}
+
+TEST(WithoutTorch, ImageClassifiersGiveTheReasonToo) {
+    EXPECT_THROW(make_image_classifier({}), base::Error);
 }
 
 TEST(WithoutTorch, TheLossGivesTheReasonToo) {

@@ -32,6 +32,8 @@ class Crops {
     std::size_t size() const { return problems_.size(); }
     /// crop x crop x 3 bytes; black where there is a problem.
     std::span<const std::uint8_t> crop(std::size_t index) const { return bytes_.subspan(index * crop_bytes_, crop_bytes_); }
+    /// Of all images, one after the other.
+    std::span<const std::uint8_t> bytes() const { return bytes_; }
     /// Why the image could not be read, naming it; empty where it could.
     const std::string& problem(std::size_t index) const { return problems_[index]; }
     bool from_cache() const { return from_cache_; }

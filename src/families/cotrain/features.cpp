@@ -108,7 +108,7 @@ std::string ending(fs::path path) {
 }
 
 Features chosen_rows(const Features& from, const std::vector<Sample>& rows) {
-    Features chosen{from.name, from.columns, from.is_dense, {}, {}, from.blocks};
+    Features chosen{from.name, from.columns, from.is_dense, {}, {}, from.blocks, from.pixels};
     if (from.is_dense) {
         chosen.dense = from.dense(rows, Eigen::all);
         return chosen;

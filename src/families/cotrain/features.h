@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +28,14 @@ struct SparseRows {
     std::vector<double> value;
 };
 
-/// A view in the form that its learner reads: dense, or non-zero entries.
+/// Crops of images where they lie, side x side x 3 bytes each.
+struct Pixels {
+    std::int64_t side = 0;
+    std::span<const std::uint8_t> bytes;
+    std::shared_ptr<const void> owner;
+};
+
+/// A view in the form that its learner reads: dense, or non-zero entries. With pixels its one column says which crop a row is.
 struct Features {
     std::string name;  ///< as the user named the file
     std::int64_t columns = 0;
@@ -35,6 +43,7 @@ struct Features {
     Matrix dense;
     SparseRows sparse;
     std::vector<std::int64_t> blocks;  ///< columns of each block of like numbers; empty: all columns are one
+    Pixels pixels = {};
 
     std::int64_t rows() const { return is_dense ? dense.rows() : static_cast<std::int64_t>(sparse.start.size()) - 1; }
 };

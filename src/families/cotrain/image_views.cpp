@@ -17,11 +17,12 @@ using kernels::image::Section;
 /// Sides of the square that features are taken from: fine enough for texture, small enough to keep.
 constexpr std::int64_t side = 128;
 
-Pipeline pipeline_of(const std::string& halves, int view) {
+Pipeline pipeline_of(const ImageRequest& request, int view) {
     Pipeline pipeline;
-    pipeline.short_side = 0;
-    pipeline.crop = side;
-    if (halves != "none") pipeline.section = kernels::image::section_named(base::split(halves, ':')[static_cast<std::size_t>(view)]);
+    pipeline.short_side = request.crop > 0 ? request.resize : 0;
+    pipeline.crop = request.crop > 0 ? request.crop : side;
+    if (request.halves != "none")
+        pipeline.section = kernels::image::section_named(base::split(request.halves, ':')[static_cast<std::size_t>(view)]);
     return pipeline;
 }
 
@@ -39,17 +40,27 @@ ImagePairs list_views(const ImageRequest& request) {
     return pairs;
 }
 
-LabelledView features_of(const ImageList& images, const Crops& crops, const std::vector<std::size_t>& kept, const std::string& name) {
+/// Crops of `own_side` that stand for themselves; 0: classic features.
+LabelledView features_of(const ImageList& images, const std::shared_ptr<const Crops>& crops, const std::vector<std::size_t>& kept,
+                         const std::string& name, std::int64_t own_side) {
     LabelledView view;
     view.features.name = name;
-    view.features.columns = classic_columns;
-    view.features.blocks.assign(block_columns.begin(), block_columns.end());
-    view.features.dense.resize(static_cast<Eigen::Index>(kept.size()), classic_columns);
+    view.features.columns = own_side > 0 ? 1 : static_cast<std::int64_t>(classic_columns);
+    view.features.dense.resize(static_cast<Eigen::Index>(kept.size()), view.features.columns);
+    if (own_side > 0)
+        view.features.pixels = {own_side, crops->bytes(), crops};
+    else
+        view.features.blocks.assign(block_columns.begin(), block_columns.end());
+    const std::int64_t cropped = own_side > 0 ? own_side : side;
     for (std::size_t row = 0; row < kept.size(); ++row) {
         const std::size_t at = kept[row];
-        classic_features(crops.crop(at), {side, side}, {view.features.dense.row(static_cast<Eigen::Index>(row)).data(), classic_columns});
+        auto numbers = view.features.dense.row(static_cast<Eigen::Index>(row));
+        if (own_side > 0)
+            numbers[0] = static_cast<double>(at);
+        else
+            classic_features(crops->crop(at), {side, side}, {numbers.data(), classic_columns});
         view.labels.push_back(images[at].label);
-        view.hashes.push_back(perceptual_hash(crops.crop(at), {side, side}));
+        view.hashes.push_back(perceptual_hash(crops->crop(at), {cropped, cropped}));
         view.samples.push_back(images[at].name);
     }
     return view;
@@ -64,13 +75,13 @@ std::vector<std::string> halves_names() {
 ImageViews load_image_views(const ImageRequest& request) {
     const ImagePairs images = list_views(request);
     const auto crops_of = [&](int view) {
-        return Crops(images.view[view], pipeline_of(request.halves, view), cache_folder(), request.threads);
+        return std::make_shared<const Crops>(images.view[view], pipeline_of(request, view), cache_folder(), request.threads);
     };
-    const Crops crops[] = {crops_of(0), crops_of(1)};
+    const std::shared_ptr<const Crops> crops[] = {crops_of(0), crops_of(1)};
     ImageViews made;
     std::vector<std::size_t> kept;
     for (std::size_t i = 0; i < images.view[0].size(); ++i) {
-        const std::string& problem = crops[0].problem(i).empty() ? crops[1].problem(i) : crops[0].problem(i);
+        const std::string& problem = crops[0]->problem(i).empty() ? crops[1]->problem(i) : crops[0]->problem(i);
         if (problem.empty()) {
             kept.push_back(i);
             continue;
@@ -81,7 +92,7 @@ ImageViews load_image_views(const ImageRequest& request) {
     }
     const std::string names[] = {request.pairs.empty() ? request.view0 : request.pairs,
                                  request.pairs.empty() ? request.view1 : request.pairs};
-    for (const int view : {0, 1}) made.view[view] = features_of(images.view[view], crops[view], kept, names[view]);
+    for (const int view : {0, 1}) made.view[view] = features_of(images.view[view], crops[view], kept, names[view], request.crop);
     return made;
 }
 

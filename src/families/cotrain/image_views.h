@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images as two views: from files to classic features, through the crop cache.
+// Images as two views: from files to classic features, or to the crops that networks read, through the crop cache.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,6 +15,8 @@ struct ImageRequest {
     std::string halves = "none";  ///< or "left:right", "top:bottom": what of each view's image is the view
     bool skip_broken = false;     ///< leave out samples of which an image cannot be read
     std::int64_t threads = 1;
+    std::int64_t crop = 0;    ///< side of the crops that stand for themselves; 0: classic features of crops of a fixed size
+    std::int64_t resize = 0;  ///< short side before the crop; 0: straight to the crop
 };
 
 struct ImageViews {

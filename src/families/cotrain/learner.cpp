@@ -8,13 +8,18 @@
 namespace plumb::families::cotrain {
 
 std::vector<std::string> learner_names() {
-    return {"logistic", "gaussian_nb", "multinomial_nb"};
+    return {"logistic", "gaussian_nb", "multinomial_nb", "cnn", "resnet18", "resnet50"};
 }
 
 std::unique_ptr<Learner> make_learner(const LearnerOptions& options) {
     if (options.name == "gaussian_nb") return make_gaussian();
     if (options.name == "multinomial_nb") return make_multinomial(options.smoothing);
+    if (is_network(options.name)) return make_network(options);
     return make_logistic(options.ridge);
+}
+
+bool is_network(const std::string& learner) {
+    return learner == "cnn" || learner.starts_with("resnet");
 }
 
 Features prepared_for(const std::string& learner, Features features) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Classic learners on features, one view each. All give log-probabilities up to a constant a row, and the same bits on any number of
-// threads, since one fit runs on one thread.
+// Learners of one view each: classic ones on features, networks on images (network_learner.cpp). All give log-probabilities up to a
+// constant a row, and the same bits on any number of threads of the family: a fit runs on one thread, or on as many as its options say.
 // To add a learner: a class in a file of its own, a line in make_learner() and in learner_names().
 #pragma once
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,15 +21,33 @@ struct Example {
     bool operator==(const Example&) const = default;
 };
 
+/// Of networks.
+struct NetworkOptions {
+    std::int64_t epochs = 30;
+    std::int64_t batch = 64;
+    double rate = 0.01;
+    std::string optimizer = "momentum";  ///< or "adam"
+    std::string precision = "fp32";      ///< or "bf16"
+    bool imagenet = false;               ///< inputs less ImageNet's mean, by its deviation
+    std::string weights;                 ///< safetensors to begin with; empty: drawn
+    std::int64_t threads = 1;            ///< of one fit; its bits depend on them
+};
+
 struct LearnerOptions {
-    std::string name = "logistic";  ///< logistic, gaussian_nb, multinomial_nb
+    std::string name = "logistic";  ///< of learner_names()
     double ridge = 1;               ///< of logistic: weight of half the squared coefficients against the sum of losses
     double smoothing = 1;           ///< of multinomial_nb: added to every count
+    NetworkOptions network = {};
+    std::uint64_t seed = 0;           ///< of what is drawn
+    std::filesystem::path keep = {};  ///< where a long fit keeps its state after an epoch, to go on from; empty: nowhere
+    std::function<bool()> stop = {};  ///< ends a long fit after an epoch with Error{interrupted}, its state kept
 };
 
 class Learner {
   public:
     virtual ~Learner() = default;
+    /// Examples that validate, for what a fit steers by them: the rate of networks.
+    virtual void validate_by(std::span<const Example>) {}
     /// `start` empty: from scratch; else parameters() of an earlier fit, from which logistic regression goes on.
     virtual void fit(const Features& view, std::span<const Example> examples, std::int64_t classes, std::span<const double> start) = 0;
     /// rows.size() x classes.
@@ -52,5 +72,7 @@ Features prepared_for(const std::string& learner, Features features);
 std::unique_ptr<Learner> make_logistic(double ridge);
 std::unique_ptr<Learner> make_gaussian();
 std::unique_ptr<Learner> make_multinomial(double smoothing);
+std::unique_ptr<Learner> make_network(const LearnerOptions& options);
+bool is_network(const std::string& learner);
 
 }  // namespace plumb::families::cotrain

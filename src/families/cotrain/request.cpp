@@ -98,8 +98,10 @@ std::vector<std::string> groups_by_looks(const LabelledView& first, const Labell
 TwoViews load_data(const lab::Settings& settings, std::int64_t threads) {
     ImageViews loaded;
     if (reads_images(settings)) {
+        const bool network = is_network(word(settings, "learner"));
         loaded = load_image_views({word(settings, "view0"), word(settings, "view1"), word(settings, "pairs"), word(settings, "halves"),
-                                   word(settings, "broken") == "skip", threads});
+                                   word(settings, "broken") == "skip", threads, network ? whole(settings, "crop") : 0,
+                                   whole(settings, "resize")});
     } else {
         if (word(settings, "halves") != "none") unsupported("halves=" + word(settings, "halves") + " of what is no image", "halves=none");
         loaded.view[0] = load_view(word(settings, "view0"));
@@ -112,6 +114,20 @@ TwoViews load_data(const lab::Settings& settings, std::int64_t threads) {
     TwoViews data = join_views(std::move(loaded.view[0]), std::move(loaded.view[1]), word(settings, "classes"), named);
     data.left_out = std::move(loaded.left_out);
     return data;
+}
+
+/// Networks look at the images themselves.
+NetworkOptions network_options(const lab::Settings& settings) {
+    const std::string& learner = word(settings, "learner");
+    if (!reads_images(settings)) unsupported("learner=" + learner + " needs images", "learner=logistic, or view0 and view1 of images");
+    if (whole(settings, "components") > 0 || word(settings, "scale") != "none")
+        unsupported("learner=" + learner + " sees pixels: no components, no scale", "components=0 scale=none");
+    const std::int64_t resize = whole(settings, "resize"), crop = whole(settings, "crop");
+    if (resize > 0 && resize < crop)
+        unsupported("resize=" + std::to_string(resize) + " is smaller than crop=" + std::to_string(crop), "resize=0, or at least crop");
+    return {whole(settings, "epochs"),   whole(settings, "batch"),      setting<double>(settings, "rate"),
+            word(settings, "optimizer"), word(settings, "precision"),   word(settings, "normalise") == "imagenet",
+            word(settings, "weights"),   whole(settings, "fit_threads")};
 }
 
 /// The notebook's split names its own sizes.
@@ -129,6 +145,8 @@ void require_sense(const Options& options) {
     if (counts_votes && !validates) unsupported("votes weighted by validated accuracy need samples that validate", "validation=5");
     if (options.selection == Selection::threshold && options.floor <= 0)
         unsupported("selection=threshold without a threshold takes the whole pool at once", "floor=0.95");
+    if (options.training == Training::warm && is_network(options.learner.name))
+        unsupported("a network is fitted anew every round, from what is drawn or from weights", "training=scratch or rechoose");
     if (options.training == Training::warm && options.learner.name != "logistic")
         unsupported("naive Bayes has a closed form: there is nothing to start from", "training=scratch, or learner=logistic");
     if (!options.notebook) return;
@@ -145,7 +163,7 @@ lab::Settings resolve(lab::Settings settings) {
     for (lab::Setting& each : settings) {
         if (has_pairs && (each.name == "view0" || each.name == "view1")) each.value = std::string();
         if (each.name == "components" && each.value == lab::Value(std::int64_t{-1}))
-            each.value = images ? image_components : std::int64_t{0};
+            each.value = images && !is_network(word(settings, "learner")) ? image_components : std::int64_t{0};
         if (each.name == "scale" && each.value == lab::Value("auto"))
             each.value = std::string(word(settings, "learner") != "logistic" ? "none" : images ? "even" : "standard");
     }
@@ -160,6 +178,8 @@ std::map<std::string, std::string> digest_files(const lab::Settings& settings) {
         const std::string& file = word(settings, name);
         if (pairs.empty()) digests.merge(names_images(file) ? digest_images(file) : digest_view(file));
     }
+    const std::string& weights = word(settings, "weights");
+    if (!weights.empty()) digests[weights] = base::known_file_xxh3_hex(weights);
     const std::string& groups = word(settings, "groups");
     if (!groups.empty() && groups != near_groups_word) digests[groups] = base::known_file_xxh3_hex(groups);
     return digests;
@@ -177,6 +197,7 @@ Request read_request(const lab::Settings& settings) {
     if (options.components > 0 && options.learner.name == "multinomial_nb")
         unsupported("multinomial naive Bayes counts, and principal components are no counts",
                     "components=0, or learner=gaussian_nb or logistic");
+    if (is_network(options.learner.name)) options.learner.network = network_options(settings);
     request.threads = threads_of(settings);
     auto data = std::make_shared<TwoViews>(load_data(settings, request.threads));
     for (Features& view : data->view) view = scaled(word(settings, "scale"), options.learner.name, std::move(view));

@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/random.h"
 #include "families/cotrain/components.h"
 #include "lab/check.h"
 
@@ -48,7 +49,7 @@ std::vector<Sample> samples_of(const std::vector<Example>& examples) {
 }  // namespace
 
 SplitRun::SplitRun(const TwoViews& data, const Options& options, std::uint64_t seed, std::int64_t index, std::optional<SplitState> state)
-    : data_(data), options_(options), index_(index), split_(make_split(data, options.split, seed, index)) {
+    : data_(data), options_(options), seed_(seed), index_(index), split_(make_split(data, options.split, seed, index)) {
     all_.resize(static_cast<std::size_t>(data.samples()));
     std::iota(all_.begin(), all_.end(), 0);
     test_labels_ = labels_of(data, split_.test);
@@ -77,7 +78,14 @@ std::vector<Example> SplitRun::examples(int view) const {
 }
 
 std::unique_ptr<Learner> SplitRun::fitted(int view, std::span<const Example> examples) const {
-    auto learner = make_learner(options_.learner);
+    LearnerOptions own = options_.learner;
+    const std::string number = std::to_string(index_) + "-" + std::to_string(view);
+    own.seed = base::RandomStream(seed_, "learner " + number).bits(0);
+    if (!own.keep.empty()) own.keep /= "fit-" + number + ".safetensors";
+    auto learner = make_learner(own);
+    std::vector<Example> validating;
+    for (const Sample sample : split_.validation) validating.push_back({sample, data_.truth[sample], 1});
+    learner->validate_by(validating);
     const bool warm = options_.training == Training::warm;
     learner->fit(features(view), examples, static_cast<std::int64_t>(data_.classes.size()),
                  warm ? state_.warm[view] : std::vector<double>());

@@ -155,6 +155,7 @@ class SplitRun {
 
     const TwoViews& data_;
     const Options& options_;
+    std::uint64_t seed_;
     std::int64_t index_;
     Split split_;
     std::optional<Features> prepared_[2];  ///< by components and scale

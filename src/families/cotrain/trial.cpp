@@ -82,6 +82,9 @@ bool CotrainTrial::finished() const {
 
 void CotrainTrial::run(lab::Recorder& recorder) {
     recorder.rewind(0);
+    LearnerOptions& learner = request_.options.learner;
+    learner.keep = recorder.artifacts();
+    learner.stop = [&] { return recorder.stop_requested(); };
     open_splits();
     std::atomic<std::size_t> next = 0;
     const auto guarded = [&] {
@@ -98,7 +101,12 @@ void CotrainTrial::run(lab::Recorder& recorder) {
         for (std::int64_t thread = 1; thread < std::min(request_.threads, request_.splits); ++thread) threads.emplace_back(guarded);
         guarded();
     }
-    if (problem_) std::rethrow_exception(problem_);
+    learner.keep.clear();
+    learner.stop = {};
+    if (problem_) {
+        save();
+        std::rethrow_exception(problem_);
+    }
     if (!finished()) {
         save();
         const auto done = std::ranges::count_if(runs_, [](const auto& run) { return run->finished(); });
