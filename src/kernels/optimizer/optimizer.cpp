@@ -246,17 +246,21 @@ void update(const Form& form, std::span<const Parameter> parameters, double rate
     }
 }
 
+double sum_of_squares(std::span<const float> numbers) {
+    return PLUMB_FOR_ISA(current_isa(), sum_of_squares)(numbers.data(), std::ssize(numbers));
+}
+
 double gradient_norm(std::span<const Parameter> parameters, int threads) {
     require_threads(threads);
     require_gradients(parameters);
-    const auto sum_of_squares = PLUMB_FOR_ISA(current_isa(), sum_of_squares);
     double sum = 0;
     for (const Parameter& parameter : parameters) {
         std::vector<double> sums(static_cast<std::size_t>(parts_of(parameter)));
 #pragma omp parallel for num_threads(threads) schedule(static)
         for (std::int64_t part = 0; part < parts_of(parameter); ++part) {
+            const std::int64_t first = part * part_numbers;
             sums[static_cast<std::size_t>(part)] =
-                sum_of_squares(parameter.gradients + part * part_numbers, std::min(part_numbers, parameter.count - part * part_numbers));
+                sum_of_squares({parameter.gradients + first, static_cast<std::size_t>(std::min(part_numbers, parameter.count - first))});
         }
         for (const double partial : sums) sum += partial;
     }

@@ -43,6 +43,8 @@ struct Parameter {
 /// Step `step`, counted from 1. Throws Error{usage} for a null pointer, a step or threads below 1.
 void update(const Form& form, std::span<const Parameter> parameters, double rate, double gradient_scale, std::int64_t step, int threads);
 
+/// In fp64, where squares are exact; one order, on the caller's thread.
+double sum_of_squares(std::span<const float> numbers);
 /// Of all gradients together, in fp64: the same bits for any number of threads.
 double gradient_norm(std::span<const Parameter> parameters, int threads);
 /// What a gradient of this norm must be multiplied by to have at most `most`, as torch.nn.utils.clip_grad_norm_ does; 1 for most = 0: no
