@@ -7,6 +7,7 @@
 #include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
+#include "nn/optimizer_peer.h"
 
 namespace plumb::nn {
 
@@ -60,6 +61,10 @@ std::vector<std::string> lstm_gradient_names() {
 
 std::unique_ptr<LstmGradients> make_lstm_gradients(const std::string& name, const LstmProblem&) {
     throw base::Error(base::ErrorKind::unsupported, name + ": " + reason, hint);
+}
+
+std::unique_ptr<OptimizerPeer> make_optimizer_peer(const kernels::optimizer::Form&, std::span<const kernels::optimizer::Parameter>, int) {
+    throw base::Error(base::ErrorKind::unsupported, std::string("fused optimizer: ") + reason, hint);
 }
 
 void set_torch_threads(int) {}

@@ -8,6 +8,7 @@
 #include "nn/language_trainer.h"
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
+#include "nn/optimizer_peer.h"
 
 namespace plumb::nn {
 
@@ -34,6 +35,7 @@ TEST(WithoutTorch, GradientsGiveTheReasonToo) {
     EXPECT_THROW(make_attention_gradients("fused", {}, nullptr, {}), base::Error);
     EXPECT_TRUE(lstm_gradient_names().empty());
     EXPECT_THROW(make_lstm_gradients("plumb", {}), base::Error);
+    EXPECT_THROW(make_optimizer_peer({}, {}, 1), base::Error);
 }
 
 TEST(WithoutTorch, TheLossGivesTheReasonToo) {

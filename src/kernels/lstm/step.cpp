@@ -14,6 +14,7 @@
 
 #include <algorithm>
 
+#include "kernels/attention/transpose-inl.h"
 #include "kernels/gemm/register_tile-inl.h"
 #include "kernels/lstm/activations-inl.h"
 #include "kernels/lstm/layout.h"
@@ -97,14 +98,25 @@ HWY_NOINLINE void multiply_panel(std::int64_t rows, const float* a, std::ptrdiff
     }
 }
 
-/// Panel after panel of `lanes` units: for each number of h the four gates' weights. Padding gets zeros.
+/// Panel after panel of `lanes` units: for each number of h the four gates' weights. Padding gets those of the last unit: work that nobody
+/// reads.
 void pack_forward(const float* w_hh_GH, std::int64_t hidden, std::int64_t block, float* packed) {
-    for (std::int64_t j = 0; j < block_units; ++j) {
-        const std::int64_t u = block * block_units + j;
+    for (std::int64_t panel = 0; panel < forward_panels; ++panel, packed += hidden * 4 * lanes) {
         for (std::int64_t q = 0; q < 4; ++q) {
-            float* target = packed + j / lanes * hidden * 4 * lanes + q * lanes + j % lanes;
-            const float* row = w_hh_GH + (q * hidden + u) * hidden;
-            for (std::int64_t k = 0; k < hidden; ++k) target[k * 4 * lanes] = u < hidden ? row[k] : 0.0F;
+            const float* row[lanes];
+            for (std::int64_t j = 0; j < lanes; ++j) {
+                const std::int64_t u = std::min(block * block_units + panel * lanes + j, hidden - 1);
+                row[j] = w_hh_GH + (q * hidden + u) * hidden;
+            }
+            std::int64_t k = 0;
+            float* target = packed + q * lanes;
+#if HWY_TARGET != HWY_SCALAR
+            namespace shared = attention::HWY_NAMESPACE;
+            for (; k + 4 <= hidden; k += 4) shared::transpose_four_columns(row, k, shared::Unchanged(), target + k * 4 * lanes, 4 * lanes);
+#endif
+            for (; k < hidden; ++k) {
+                for (std::int64_t j = 0; j < lanes; ++j) target[k * 4 * lanes + j] = row[j][k];
+            }
         }
     }
 }
