@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "kernels/isa.h"
 #include "kernels/loss/linear_cross_entropy.h"
 
 namespace plumb::nn {
@@ -113,6 +114,7 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
 }  // namespace
 
 struct PackedWeightCache::Kept {
+    kernels::loss::Precision precision = kernels::loss::Precision::highest;
     std::optional<PackedWeight> packed;
     at::Tensor weight_VE;  ///< held, so that no other tensor can come to lie at its address
     std::int64_t version = 0;
@@ -125,7 +127,9 @@ struct PackedWeightCache::Kept {
     }
 };
 
-PackedWeightCache::PackedWeightCache() : kept_(std::make_unique<Kept>()) {}
+PackedWeightCache::PackedWeightCache(kernels::loss::Precision precision) : kept_(std::make_unique<Kept>()) {
+    kept_->precision = precision;
+}
 PackedWeightCache::~PackedWeightCache() = default;
 PackedWeightCache::PackedWeightCache(PackedWeightCache&&) noexcept = default;
 PackedWeightCache& PackedWeightCache::operator=(PackedWeightCache&&) noexcept = default;
@@ -151,7 +155,7 @@ const PackedWeight& PackedWeightCache::get(const at::Tensor& weight_VE) {
         kept_->packed->pack(view, at::get_num_threads());
     } else {
         kept_->packed.reset();
-        kept_->packed.emplace(view, at::get_num_threads());
+        kept_->packed.emplace(view, at::get_num_threads(), kept_->precision);
     }
     kept_->weight_VE = weight_VE;
     kept_->version = weight_VE._version();

@@ -6,21 +6,20 @@
 #pragma once
 #include <memory>
 
+#include "kernels/loss/packed_weight.h"
+
 namespace at {
 class Tensor;
-}
-namespace plumb::kernels::loss {
-class PackedWeight;
 }
 
 namespace plumb::nn {
 
-/// The packed copy of one weight, V x E fp32, kept between calls. A weight that requires a gradient is packed in every call, since
-/// optimizers change it; a frozen one when its numbers lie elsewhere or LibTorch has counted a change of them. Whoever changes a frozen
-/// weight behind LibTorch's back (raw pointer, .data()) calls forget().
+/// The packed copy of one weight, kept between calls, and the precision to compute with it (kernels/loss/amx.h; highest everywhere). A
+/// weight that requires a gradient is packed in every call, since optimizers change it; a frozen one when its numbers lie elsewhere or
+/// LibTorch has counted a change of them. Whoever changes a frozen weight behind LibTorch's back (raw pointer, .data()) calls forget().
 class PackedWeightCache {
   public:
-    PackedWeightCache();
+    explicit PackedWeightCache(kernels::loss::Precision precision = kernels::loss::Precision::highest);
     ~PackedWeightCache();
     PackedWeightCache(PackedWeightCache&&) noexcept;
     PackedWeightCache& operator=(PackedWeightCache&&) noexcept;

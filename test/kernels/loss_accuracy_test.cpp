@@ -21,25 +21,6 @@ constexpr std::uint64_t seed = 31;
 const LossShape shapes[] = {{1, 1, 1},    {1, 2, 1},     {1, 5, 3},     {3, 7, 4},      {7, 4, 9},      {5, 239, 12},
                             {24, 240, 8}, {25, 241, 17}, {70, 500, 33}, {300, 130, 40}, {30, 700, 300}, {9, 1000, 64}};
 
-/// Logits reach 60 and more above those of the first block, in steps that move the references of a row several times. One feature is a
-/// bias that grows along the vocabulary.
-void let_logits_grow(LossCase& c, float by) {
-    for (std::int64_t r = 0; r < c.shape.rows; ++r) c.hidden_RE[r * c.shape.features] = 1;
-    for (std::int64_t v = 0; v < c.shape.vocabulary; ++v)
-        c.weight_VE[v * c.shape.features] = by * static_cast<float>(v) / static_cast<float>(c.shape.vocabulary);
-}
-
-/// Hidden numbers along the target's weight: a logit of 40 and more for the target.
-void point_at_targets(LossCase& c) {
-    for (std::int64_t r = 0; r < c.shape.rows; ++r) {
-        const float* weight = c.weight_VE.data() + c.target_R[r] * c.shape.features;
-        double square = 0;
-        for (std::int64_t e = 0; e < c.shape.features; ++e) square += static_cast<double>(weight[e]) * weight[e];
-        for (std::int64_t e = 0; e < c.shape.features; ++e)
-            c.hidden_RE[r * c.shape.features + e] = static_cast<float>(static_cast<double>(12 + r % 30) * weight[e] / square);
-    }
-}
-
 struct Distribution {
     const char* name;
     void (*change)(LossCase&);
@@ -47,13 +28,13 @@ struct Distribution {
 const Distribution distributions[] = {
     {"normal", [](LossCase&) {}},
     {"large logits", [](LossCase& c) { std::for_each(c.hidden_RE.begin(), c.hidden_RE.end(), [](float& x) { x *= 25; }); }},
-    {"growing logits", [](LossCase& c) { let_logits_grow(c, 150); }},
-    {"falling logits", [](LossCase& c) { let_logits_grow(c, -150); }},
+    {"growing logits", [](LossCase& c) { test::let_logits_grow(c, 150); }},
+    {"falling logits", [](LossCase& c) { test::let_logits_grow(c, -150); }},
     {"equal rows of the weight",
      [](LossCase& c) {
          for (std::size_t i = c.shape.features; i < c.weight_VE.size(); ++i) c.weight_VE[i] = c.weight_VE[i - c.shape.features];
      }},
-    {"nearly certain", point_at_targets},
+    {"nearly certain", test::point_at_targets},
     {"tiny", [](LossCase& c) { std::for_each(c.hidden_RE.begin(), c.hidden_RE.end(), [](float& x) { x *= 1e-36F; }); }},
     {"zero", [](LossCase& c) { std::fill(c.hidden_RE.begin(), c.hidden_RE.end(), 0.0F); }},
 };
@@ -130,7 +111,7 @@ TEST_P(LossAccuracy, HoldsForBf16) {
 
 TEST(LossDistributions, GrowBeyondE60AndAreNearlyCertain) {
     LossCase growing({9, 1000, 64}, seed);
-    let_logits_grow(growing, 150);
+    test::let_logits_grow(growing, 150);
     const auto logit = [&](const LossCase& c, std::int64_t r, std::int64_t v) {
         double sum = 0;
         for (std::int64_t e = 0; e < c.shape.features; ++e)
@@ -147,7 +128,7 @@ TEST(LossDistributions, GrowBeyondE60AndAreNearlyCertain) {
         EXPECT_GT(later, first_block + 60) << r;
     }
     LossCase certain({70, 500, 33}, seed);
-    point_at_targets(certain);
+    test::point_at_targets(certain);
     const test::StepwiseLoss<double> exact = test::stepwise<double>(certain, test::given_order(33));
     EXPECT_LT(*std::min_element(exact.nll_R.begin() + 20, exact.nll_R.begin() + 24), 1e-6);
 }

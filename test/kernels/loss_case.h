@@ -54,7 +54,8 @@ struct LossCase {
     LossResult run(bool with_dweight, int threads = 1) const {
         const base::Numbers hidden(dtype, hidden_RE);
         const base::Numbers weight(dtype, weight_VE);
-        const kernels::loss::PackedWeight packed({weight.data(), shape.vocabulary, shape.features, shape.features, dtype}, threads);
+        const kernels::loss::PackedWeight packed({weight.data(), shape.vocabulary, shape.features, shape.features, dtype}, threads,
+                                                 precision);
         LossResult result;
         result.nll_R.resize(shape.rows);
         result.dhidden_RE = base::Numbers(dtype, shape.rows * shape.features);
@@ -67,7 +68,8 @@ struct LossCase {
     LossResult evaluate(int threads = 1) const {
         const base::Numbers hidden(dtype, hidden_RE);
         const base::Numbers weight(dtype, weight_VE);
-        const kernels::loss::PackedWeight packed({weight.data(), shape.vocabulary, shape.features, shape.features, dtype}, threads);
+        const kernels::loss::PackedWeight packed({weight.data(), shape.vocabulary, shape.features, shape.features, dtype}, threads,
+                                                 precision);
         LossResult result;
         result.nll_R.resize(shape.rows);
         result.loss = linear_cross_entropy(problem(hidden, packed, threads), result.nll_R);
@@ -86,9 +88,29 @@ struct LossCase {
 
     LossShape shape;
     base::Dtype dtype = base::Dtype::fp32;
+    kernels::loss::Precision precision = kernels::loss::Precision::highest;
     std::vector<float> hidden_RE, weight_VE, row_weight_R;
     std::vector<std::int64_t> target_R;
 };
+
+/// Logits reach 60 and more above those of the first block, in steps that move the references of a row several times. One feature is a
+/// bias that grows along the vocabulary.
+inline void let_logits_grow(LossCase& c, float by) {
+    for (std::int64_t r = 0; r < c.shape.rows; ++r) c.hidden_RE[r * c.shape.features] = 1;
+    for (std::int64_t v = 0; v < c.shape.vocabulary; ++v)
+        c.weight_VE[v * c.shape.features] = by * static_cast<float>(v) / static_cast<float>(c.shape.vocabulary);
+}
+
+/// Hidden numbers along the target's weight: a logit of 40 and more for the target.
+inline void point_at_targets(LossCase& c) {
+    for (std::int64_t r = 0; r < c.shape.rows; ++r) {
+        const float* weight = c.weight_VE.data() + c.target_R[r] * c.shape.features;
+        double square = 0;
+        for (std::int64_t e = 0; e < c.shape.features; ++e) square += static_cast<double>(weight[e]) * weight[e];
+        for (std::int64_t e = 0; e < c.shape.features; ++e)
+            c.hidden_RE[r * c.shape.features + e] = static_cast<float>(static_cast<double>(12 + r % 30) * weight[e] / square);
+    }
+}
 
 template <typename Real>
 struct StepwiseLoss {

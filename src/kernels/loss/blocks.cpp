@@ -17,6 +17,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/loss/exponentials-inl.h"
+#include "kernels/loss/pack-inl.h"
 #include "kernels/loss/products-inl.h"
 #include "kernels/loss/weight_gradient-inl.h"
 
@@ -25,7 +26,7 @@ namespace plumb::kernels::loss::HWY_NAMESPACE {
 
 template <int Vectors>
 HWY_NOINLINE void absorb_panel(const Panel& panel, const WeightBlock& block) {
-    float* logits = panel.exponentials + (panel.keeps_exponentials ? block.first * Vectors * lanes : 0);
+    float* logits = panel.kept == nullptr ? panel.scratch : panel.kept + block.first * Vectors * lanes;
     multiply_logits<Vectors>(panel, block, logits);
     update_references<Vectors>(panel, block, logits);
     take_targets<Vectors>(panel, block, logits);
@@ -34,7 +35,7 @@ HWY_NOINLINE void absorb_panel(const Panel& panel, const WeightBlock& block) {
 }
 
 void absorb(const Panel& panel, const WeightBlock& block) {
-    switch (panel.vectors) {
+    switch (panel.rows / lanes) {
         case 1:
             return absorb_panel<1>(panel, block);
         case 2:
@@ -45,8 +46,19 @@ void absorb(const Panel& panel, const WeightBlock& block) {
 }
 
 inline constexpr LossKernel kernel = {
-    .geometry = {.lanes = lanes, .square = square, .panel_vectors = most_vectors, .block = block_entries},
-    .strip_columns = most_vectors * lanes,
+    .geometry = {.row_unit = lanes,
+                 .panel_rows = most_vectors * lanes,
+                 .block = block_entries,
+                 .entry_unit = square,
+                 .feature_unit = square,
+                 .strip_columns = strip_columns,
+                 .weight_bytes = sizeof(float),
+                 .operand_bytes = sizeof(float),
+                 .scratch_floats = most_vectors * lanes * block_entries},
+    .pack_weight = pack_weight,
+    .weight_row = weight_row,
+    .pack_hidden = pack_hidden,
+    .pack_strip = pack_strip,
     .absorb = absorb,
     .add_weight_gradient = add_weight_gradient,
 };

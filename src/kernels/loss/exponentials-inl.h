@@ -64,8 +64,8 @@ HWY_NOINLINE void move_references(const Panel& panel, const WeightBlock& block, 
         hn::StoreU(factor[n], d, factor_of_row + n * lanes);
     }
     for (std::int64_t row = 0; row < rows; ++row) panel.total[row] *= factor_of_row[row];
-    if (panel.sums != nullptr) scale_rows(panel.sums, block.squares * square, factor);
-    if (panel.keeps_exponentials) scale_rows(panel.exponentials, block.first, factor);
+    if (panel.sums != nullptr) scale_rows(panel.sums, block.padded_features, factor);
+    if (panel.kept != nullptr) scale_rows(panel.kept, block.first, factor);
 }
 
 template <int Vectors>

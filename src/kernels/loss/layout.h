@@ -4,12 +4,14 @@
 // Rows are cut into panels: a panel's rows stand in the lanes of vectors, as many as the registers hold beside the sums. The vocabulary is
 // cut into blocks whose weights stay in the second-level cache while all panels of a tile pass by.
 //
-//   weight         of block b: squares [e / S][v / S] of S x S numbers; read in both directions, once a product, always as whole squares
-//   hidden         of a panel: [e][row]
-//   exponentials   of a panel: [v][row]
-//   sums           of a panel: [e][row], sum over v of exponential x weight
+//                  on vectors of fp32                                                     on AMX tiles (amx_kernel.h)
+//   weight         of a block: [e / S][v] rows of S numbers; a square of S x S is read     twice, as left operands of both products
+//                  along rows for the first product, along columns for the second
+//   hidden         of a panel: [e][row]                                                   right operand
+//   exponentials   of a panel: [v][row]                                                   right operand; those kept for dW: left operand
+//   sums           of a panel: [e][row], sum over v of exponential x weight               the same
 //
-// V and E are rounded up to whole squares with zeros.
+// V and E are rounded up with zeros.
 // Legend: V vocabulary, E features, S square.
 #pragma once
 #include <cstdint>
@@ -34,24 +36,28 @@ inline Buffer make_buffer(std::int64_t floats) {
     return Buffer(static_cast<float*>(::operator new[](static_cast<std::size_t>(floats) * sizeof(float), std::align_val_t{64})));
 }
 
-/// Sizes that depend on the instruction set alone.
+/// Sizes that depend on the instruction set and the precision alone.
 struct Geometry {
-    std::int64_t lanes;          ///< numbers in a vector
-    std::int64_t square;         ///< S
-    std::int64_t panel_vectors;  ///< vectors of rows in a whole panel
-    std::int64_t block;          ///< vocabulary entries of a block, a multiple of S
-
-    std::int64_t panel_rows() const { return lanes * panel_vectors; }
+    std::int64_t row_unit;        ///< rows of the last panel are rounded up to it
+    std::int64_t panel_rows;      ///< rows of a whole panel, a multiple of row_unit
+    std::int64_t block;           ///< vocabulary entries of a block, a multiple of entry_unit
+    std::int64_t entry_unit;      ///< V is rounded up to it
+    std::int64_t feature_unit;    ///< E is rounded up to it
+    std::int64_t strip_columns;   ///< columns of scaled H that stand together for dW
+    std::int64_t weight_bytes;    ///< of a number of the packed weight
+    std::int64_t operand_bytes;   ///< of a number of hidden, scaled hidden and kept exponentials
+    std::int64_t scratch_floats;  ///< that a panel needs while it absorbs a block
 };
+
+constexpr std::int64_t float_bytes = 4;
 
 /// The packed weight of one block of the vocabulary.
 struct WeightBlock {
     const float* data;
-    std::int64_t first;    ///< of the vocabulary
-    std::int64_t count;    ///< entries that exist
-    std::int64_t squares;  ///< rows of squares: E / S, rounded up
-
-    std::int64_t padded(const Geometry& geometry) const { return round_up(count, geometry.square); }
+    std::int64_t first;            ///< of the vocabulary
+    std::int64_t count;            ///< entries that exist
+    std::int64_t padded;           ///< the same, rounded up
+    std::int64_t padded_features;  ///< E, rounded up
 };
 
 }  // namespace plumb::kernels::loss

@@ -70,22 +70,25 @@ class FusedLoss {
     FusedLoss(const Problem& problem, const Gradients* gradients)
         : problem_(problem),
           gradients_(gradients),
-          kernel_(loss_kernel(problem.weight->isa())),
+          kernel_(problem.weight->kernel()),
           rows_(rows_that_count(problem)),
           outcomes_(rows_.size()),
           trains_weight_(gradients != nullptr && gradients->weight_VE != nullptr) {
         const Geometry& geometry = kernel_.geometry;
         const std::int64_t at_once = trains_weight_ ? std::min(chunk_rows, std::ssize(rows_)) : std::ssize(rows_);
-        const std::int64_t panels = divide_up(at_once, geometry.panel_rows());
-        const std::int64_t most =
-            std::min(divide_up(panels, problem.threads), std::max<std::int64_t>(1, tile_rows / geometry.panel_rows()));
+        const std::int64_t panels = divide_up(at_once, geometry.panel_rows);
+        const std::int64_t most = std::min(divide_up(panels, problem.threads), tile_rows / geometry.panel_rows);
         for (std::int64_t t = 0; t < std::min<std::int64_t>(problem.threads, panels); ++t)
-            tiles_.emplace_back(kernel_, problem.weight->features(), most, gradients != nullptr, trains_weight_);
+            tiles_.emplace_back(kernel_, problem.weight->features(), most, gradients != nullptr);
         tile_panels_ = most;
         if (!trains_weight_) return;
-        panel_stride_ = round_up(problem.weight->vocabulary(), geometry.square) * geometry.panel_rows();
+        panel_stride_ =
+            round_up(problem.weight->vocabulary(), geometry.entry_unit) * geometry.panel_rows * geometry.operand_bytes / float_bytes;
         exponentials_ = make_buffer(panels * panel_stride_);
-        scaled_hidden_ = make_buffer(panels * geometry.panel_rows() * round_up(problem.weight->features(), kernel_.strip_columns));
+        strip_stride_ = panels * geometry.panel_rows * geometry.strip_columns;
+        const std::int64_t strips = divide_up(problem.weight->features(), geometry.strip_columns);
+        scaled_hidden_ = make_buffer(strips * strip_stride_);
+        packed_hidden_ = make_buffer(strips * strip_stride_ * geometry.operand_bytes / float_bytes);
     }
 
     void run() {
@@ -110,10 +113,10 @@ class FusedLoss {
   private:
     /// Loss and dH of rows_[first, first + count).
     void pass_rows(std::int64_t first, std::int64_t count) {
-        const std::int64_t panels = divide_up(count, kernel_.geometry.panel_rows());
-        const std::int64_t sharers = std::min(std::ssize(tiles_), panels);
-#pragma omp parallel for num_threads(static_cast <int>(sharers)) schedule(static, 1)
-        for (std::int64_t t = 0; t < sharers; ++t) {
+        const std::int64_t panels = divide_up(count, kernel_.geometry.panel_rows);
+        const int sharers = static_cast<int>(std::min(std::ssize(tiles_), panels));
+#pragma omp parallel for num_threads(sharers) schedule(static, 1)
+        for (int t = 0; t < sharers; ++t) {
             const std::int64_t end = panels * (t + 1) / sharers;
             for (std::int64_t panel = panels * t / sharers; panel < end; panel += tile_panels_)
                 pass_tile(tiles_[t], first, count, panel, std::min(tile_panels_, end - panel));
@@ -121,7 +124,7 @@ class FusedLoss {
     }
 
     void pass_tile(Tile& tile, std::int64_t chunk_first, std::int64_t chunk_count, std::int64_t panel, std::int64_t panels) {
-        const std::int64_t panel_rows = kernel_.geometry.panel_rows();
+        const std::int64_t panel_rows = kernel_.geometry.panel_rows;
         const std::int64_t first = panel * panel_rows;
         const std::int64_t count = std::min(panels * panel_rows, chunk_count - first);
         tile.load(problem_, std::span(rows_).subspan(chunk_first + first, count),
@@ -139,15 +142,15 @@ class FusedLoss {
         const std::int64_t features = problem_.weight->features();
         const std::int64_t vocabulary = problem_.weight->vocabulary();
         const WeightGradient work{.rows = count,
+                                  .padded_rows = round_up(count, kernel_.geometry.row_unit),
                                   .exponentials = exponentials_.get(),
                                   .panel_stride = panel_stride_,
-                                  .hidden = scaled_hidden_.get(),
-                                  .padded_rows = round_up(count, kernel_.geometry.lanes),
+                                  .hidden = packed_hidden_.get(),
                                   .features = features,
                                   .gradient = gradients_->weight_VE};
-        const std::int64_t strips = divide_up(features, kernel_.strip_columns);
+        const std::int64_t strips = divide_up(features, kernel_.geometry.strip_columns);
 #pragma omp parallel for num_threads(problem_.threads) schedule(static)
-        for (std::int64_t strip = 0; strip < strips; ++strip) scale_hidden(first, work, strip);
+        for (std::int64_t strip = 0; strip < strips; ++strip) pack_strip(first, work, strip);
 #pragma omp parallel for num_threads(problem_.threads) schedule(static)
         for (std::int64_t entry = 0; entry < vocabulary; entry += gradient_entries) {
             const std::int64_t entries = std::min(gradient_entries, vocabulary - entry);
@@ -157,17 +160,19 @@ class FusedLoss {
     }
 
     /// A strip of columns of H, rows scaled so that exponentials count as weighted probabilities.
-    void scale_hidden(std::int64_t first, const WeightGradient& work, std::int64_t strip) {
-        const std::int64_t width = kernel_.strip_columns;
-        float* target = scaled_hidden_.get() + strip * width * work.padded_rows;
-        std::fill_n(target, width * work.padded_rows, 0.0F);
+    void pack_strip(std::int64_t first, const WeightGradient& work, std::int64_t strip) {
+        const std::int64_t width = kernel_.geometry.strip_columns;
+        float* scaled = scaled_hidden_.get() + strip * strip_stride_;
+        std::fill_n(scaled, width * work.padded_rows, 0.0F);
         const std::int64_t columns = std::min(width, work.features - strip * width);
         for (std::int64_t i = 0; i < work.rows; ++i) {
             const std::int64_t row = rows_[first + i];
             const double scale = weight_of(problem_, row) * outcomes_[first + i].inverse_total;
             for (std::int64_t c = 0; c < columns; ++c)
-                target[i * width + c] = static_cast<float>(scale * hidden_at(row, strip * width + c));
+                scaled[i * width + c] = static_cast<float>(scale * hidden_at(row, strip * width + c));
         }
+        const std::int64_t packed_stride = width * work.padded_rows * kernel_.geometry.operand_bytes / float_bytes;
+        kernel_.pack_strip(scaled, work.padded_rows, packed_hidden_.get() + strip * packed_stride);
     }
 
     void subtract_targets(std::int64_t first, std::int64_t count, std::int64_t entry, std::int64_t entries) {
@@ -194,8 +199,9 @@ class FusedLoss {
     std::vector<Tile> tiles_;  ///< one a thread
     std::int64_t tile_panels_ = 0;
     std::int64_t panel_stride_ = 0;
-    Buffer exponentials_;   ///< of a chunk: panels of [v][row]
-    Buffer scaled_hidden_;  ///< of a chunk, in strips
+    std::int64_t strip_stride_ = 0;
+    Buffer exponentials_;                   ///< of a chunk, by panels
+    Buffer scaled_hidden_, packed_hidden_;  ///< of a chunk, in strips
 };
 
 double compute(const Problem& problem, std::span<double> nll_R, const Gradients* gradients) {

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "kernels/isa.h"
+#include "kernels/loss/amx.h"
 #include "kernels/loss/blocks.h"
 
 namespace plumb::kernels::loss {
@@ -27,26 +29,30 @@ void require_fits(const WeightView& weight, int threads) {
     if (threads < 1) throw Error(ErrorKind::usage, "fused loss: threads is " + std::to_string(threads), "give at least 1");
 }
 
-/// One row of squares of a block. Source rows are read as they lie: a block of them stays in the cache for the next row of squares.
-void pack_squares(const WeightView& weight, const WeightBlock& block, std::int64_t q, const Geometry& geometry, float* target) {
-    const std::int64_t first = q * geometry.square;
-    const std::int64_t columns = std::min(geometry.square, weight.features - first);
-    for (std::int64_t v = 0; v < block.padded(geometry); ++v, target += geometry.square) {
-        if (v >= block.count || columns < geometry.square) std::fill_n(target, geometry.square, 0.0F);
-        if (v >= block.count) continue;
-        const std::int64_t at = (block.first + v) * weight.row_stride + first;
-        if (weight.dtype == base::Dtype::fp32) {
-            std::memcpy(target, static_cast<const float*>(weight.data) + at, static_cast<std::size_t>(columns) * sizeof(float));
+/// The rows of a block in fp32, rounded up with zeros.
+void widen(const WeightView& weight, const WeightBlock& block, float* wide_VE) {
+    for (std::int64_t v = 0; v < block.padded; ++v, wide_VE += block.padded_features) {
+        const std::int64_t existing = v < block.count ? weight.features : 0;
+        const std::int64_t at = (block.first + v) * weight.row_stride;
+        if (existing > 0 && weight.dtype == base::Dtype::fp32) {
+            std::memcpy(wide_VE, static_cast<const float*>(weight.data) + at, static_cast<std::size_t>(existing) * sizeof(float));
         } else {
-            for (std::int64_t e = 0; e < columns; ++e) target[e] = base::load(weight.dtype, weight.data, at + e);
+            for (std::int64_t e = 0; e < existing; ++e) wide_VE[e] = base::load(weight.dtype, weight.data, at + e);
         }
+        std::fill(wide_VE + existing, wide_VE + block.padded_features, 0.0F);
     }
+}
+
+const LossKernel& choose_kernel(Precision precision) {
+    if (const std::string reason = precision_reason(precision); !reason.empty())
+        throw Error(ErrorKind::unsupported, reason, "leave precision at highest");
+    return precision == Precision::highest ? loss_kernel(current_isa()) : amx_kernel(precision);
 }
 
 }  // namespace
 
-PackedWeight::PackedWeight(const WeightView& weight_VE, int threads)
-    : isa_(current_isa()), vocabulary_(weight_VE.vocabulary), features_(weight_VE.features) {
+PackedWeight::PackedWeight(const WeightView& weight_VE, int threads, Precision precision)
+    : kernel_(choose_kernel(precision)), precision_(precision), vocabulary_(weight_VE.vocabulary), features_(weight_VE.features) {
     require_fits(weight_VE, threads);
     data_ = make_buffer(bytes() / static_cast<std::int64_t>(sizeof(float)));
     pack(weight_VE, threads);
@@ -60,33 +66,38 @@ void PackedWeight::pack(const WeightView& weight_VE, int threads) {
                         " in the place of one of " + std::to_string(vocabulary_) + " x " + std::to_string(features_),
                     "make another PackedWeight");
     }
-    const Geometry& geometry = loss_kernel(isa_).geometry;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (std::int64_t b = 0; b < blocks(); ++b) {
-        const WeightBlock target = block(b);
-        for (std::int64_t q = 0; q < target.squares; ++q) {
-            const std::int64_t offset = target.data - data_.get() + q * target.padded(geometry) * geometry.square;
-            pack_squares(weight_VE, target, q, geometry, data_.get() + offset);
+    const int sharers = static_cast<int>(std::min<std::int64_t>(threads, blocks()));
+    const std::int64_t wide_floats = kernel_.geometry.block * round_up(features_, kernel_.geometry.feature_unit);
+    const Buffer wide_VE = make_buffer(sharers * wide_floats);  // nothing may be thrown inside the parallel region
+#pragma omp parallel for num_threads(sharers) schedule(static, 1)
+    for (int t = 0; t < sharers; ++t) {
+        for (std::int64_t b = blocks() * t / sharers; b < blocks() * (t + 1) / sharers; ++b) {
+            const WeightBlock target = block(b);
+            widen(weight_VE, target, wide_VE.get() + t * wide_floats);
+            kernel_.pack_weight(wide_VE.get() + t * wide_floats, target, data_.get() + (target.data - data_.get()));
         }
     }
 }
 
 std::int64_t PackedWeight::bytes() const {
-    const std::int64_t square = loss_kernel(isa_).geometry.square;
-    return round_up(vocabulary_, square) * round_up(features_, square) * static_cast<std::int64_t>(sizeof(float));
+    const Geometry& geometry = kernel_.geometry;
+    return round_up(vocabulary_, geometry.entry_unit) * round_up(features_, geometry.feature_unit) * geometry.weight_bytes;
 }
 
 std::int64_t PackedWeight::blocks() const {
-    return divide_up(vocabulary_, loss_kernel(isa_).geometry.block);
+    return divide_up(vocabulary_, kernel_.geometry.block);
 }
 
 WeightBlock PackedWeight::block(std::int64_t index) const {
-    const Geometry& geometry = loss_kernel(isa_).geometry;
+    const Geometry& geometry = kernel_.geometry;
     const std::int64_t first = index * geometry.block;
-    return {.data = data_.get() + first * round_up(features_, geometry.square),
+    const std::int64_t count = std::min(geometry.block, vocabulary_ - first);
+    const std::int64_t padded_features = round_up(features_, geometry.feature_unit);
+    return {.data = data_.get() + first * padded_features * geometry.weight_bytes / float_bytes,
             .first = first,
-            .count = std::min(geometry.block, vocabulary_ - first),
-            .squares = divide_up(features_, geometry.square)};
+            .count = count,
+            .padded = round_up(count, geometry.entry_unit),
+            .padded_features = padded_features};
 }
 
 }  // namespace plumb::kernels::loss

@@ -99,10 +99,11 @@ HWY_INLINE void prefetch_square(const float* at) {
 template <int Vectors>
 HWY_INLINE void multiply_logits(const Panel& panel, const WeightBlock& block, float* HWY_RESTRICT logits) {
     constexpr std::int64_t rows = Vectors * lanes;
-    const std::int64_t padded = (block.count + square - 1) / square * square;
+    const std::int64_t padded = block.padded;
+    const std::int64_t all_squares = block.padded_features / square;
     constexpr std::int64_t chunk = feature_chunk / square;
-    for (std::int64_t first = 0; first < block.squares; first += chunk) {
-        const std::int64_t squares = std::min(chunk, block.squares - first);
+    for (std::int64_t first = 0; first < all_squares; first += chunk) {
+        const std::int64_t squares = std::min(chunk, all_squares - first);
         for (std::int64_t v = 0; v < padded; v += square) {
             const float* weight = block.data + (first * padded + v) * square;
             const float* hidden = panel.hidden + first * square * rows;
@@ -128,9 +129,8 @@ HWY_INLINE void multiply_logits(const Panel& panel, const WeightBlock& block, fl
 template <int Vectors>
 HWY_INLINE void multiply_sums(const Panel& panel, const WeightBlock& block, const float* HWY_RESTRICT exponentials, bool first_block) {
     constexpr std::int64_t rows = Vectors * lanes;
-    const std::int64_t padded = (block.count + square - 1) / square * square;
-    for (std::int64_t q = 0; q < block.squares; ++q) {
-        const float* weight = block.data + q * padded * square;
+    for (std::int64_t q = 0; q < block.padded_features / square; ++q) {
+        const float* weight = block.data + q * block.padded * square;
         float* target = panel.sums + q * square * rows;
         Sums<Vectors> sums;
         sums.clear();

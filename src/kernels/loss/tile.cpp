@@ -6,24 +6,26 @@
 
 namespace plumb::kernels::loss {
 
-Tile::Tile(const LossKernel& kernel, std::int64_t features, std::int64_t panels, bool gradients, bool kept)
-    : kernel_(kernel), padded_features_(round_up(features, kernel.geometry.square)) {
+Tile::Tile(const LossKernel& kernel, std::int64_t features, std::int64_t panels, bool gradients)
+    : kernel_(kernel), padded_features_(round_up(features, kernel.geometry.feature_unit)) {
     const Geometry& geometry = kernel.geometry;
-    const std::int64_t rows = panels * geometry.panel_rows();
-    hidden_ = make_buffer(rows * padded_features_);
+    const std::int64_t rows = panels * geometry.panel_rows;
+    const std::int64_t hidden_floats = geometry.panel_rows * padded_features_ * geometry.operand_bytes / float_bytes;
+    wide_RE_ = make_buffer(geometry.panel_rows * padded_features_);
+    target_weight_E_ = make_buffer(padded_features_);
+    hidden_ = make_buffer(panels * hidden_floats);
     if (gradients) sums_ = make_buffer(rows * padded_features_);
-    if (!kept) exponentials_ = make_buffer(geometry.panel_rows() * geometry.block);
+    scratch_ = make_buffer(geometry.scratch_floats);
     reference_ = make_buffer(rows);
     target_logit_ = make_buffer(rows);
     total_.resize(static_cast<std::size_t>(rows));
     target_.resize(static_cast<std::size_t>(rows));
     panels_.resize(static_cast<std::size_t>(panels));
     for (std::int64_t i = 0; i < panels; ++i) {
-        const std::int64_t row = i * geometry.panel_rows();
-        panels_[i] = {.hidden = hidden_.get() + row * padded_features_,
+        const std::int64_t row = i * geometry.panel_rows;
+        panels_[i] = {.hidden = hidden_.get() + i * hidden_floats,
                       .sums = gradients ? sums_.get() + row * padded_features_ : nullptr,
-                      .exponentials = exponentials_.get(),
-                      .keeps_exponentials = kept,
+                      .scratch = scratch_.get(),
                       .reference = reference_.get() + row,
                       .total = total_.data() + row,
                       .target_logit = target_logit_.get() + row,
@@ -33,28 +35,27 @@ Tile::Tile(const LossKernel& kernel, std::int64_t features, std::int64_t panels,
 
 void Tile::load_panel(const Problem& problem, std::span<const std::int64_t> rows, std::int64_t index) {
     Panel& panel = panels_[index];
-    panel.vectors = divide_up(std::ssize(rows), kernel_.geometry.lanes);
-    const std::int64_t panel_rows = panel.vectors * kernel_.geometry.lanes;
-    const std::int64_t at = index * kernel_.geometry.panel_rows();
-    float* hidden = hidden_.get() + at * padded_features_;
-    if (panel_rows > std::ssize(rows)) std::fill_n(hidden, padded_features_ * panel_rows, 0.0F);
+    panel.rows = round_up(std::ssize(rows), kernel_.geometry.row_unit);
     const std::int64_t features = problem.weight->features();
-    std::fill_n(hidden + features * panel_rows, (padded_features_ - features) * panel_rows, 0.0F);
-    std::fill_n(target_.data() + at, panel_rows, -1);
+    std::fill_n(wide_RE_.get(), panel.rows * padded_features_, 0.0F);
+    std::int64_t* target_R = target_.data() + index * kernel_.geometry.panel_rows;
+    std::fill_n(target_R, panel.rows, -1);
     for (std::int64_t row = 0; row < std::ssize(rows); ++row) {
-        const void* source = base::advance(problem.dtype, problem.hidden_RE, rows[row] * problem.row_stride);
-        for (std::int64_t e = 0; e < features; ++e) hidden[e * panel_rows + row] = base::load(problem.dtype, source, e);
-        target_[at + row] = problem.target_R[rows[row]];
+        const std::int64_t at = rows[row] * problem.row_stride;
+        float* wide_E = wide_RE_.get() + row * padded_features_;
+        for (std::int64_t e = 0; e < features; ++e) wide_E[e] = base::load(problem.dtype, problem.hidden_RE, at + e);
+        target_R[row] = problem.target_R[rows[row]];
     }
+    kernel_.pack_hidden(wide_RE_.get(), panel.rows, padded_features_, hidden_.get() + (panel.hidden - hidden_.get()));
 }
 
-void Tile::load(const Problem& problem, std::span<const std::int64_t> rows, float* kept_exponentials, std::int64_t panel_stride) {
-    const std::int64_t whole = kernel_.geometry.panel_rows();
+void Tile::load(const Problem& problem, std::span<const std::int64_t> rows, float* kept, std::int64_t panel_stride) {
+    const std::int64_t whole = kernel_.geometry.panel_rows;
     panel_count_ = divide_up(std::ssize(rows), whole);
     for (std::int64_t i = 0; i < panel_count_; ++i) {
         const std::int64_t first = i * whole;
         load_panel(problem, rows.subspan(first, std::min(whole, std::ssize(rows) - first)), i);
-        if (kept_exponentials != nullptr) panels_[i].exponentials = kept_exponentials + i * panel_stride;
+        panels_[i].kept = kept == nullptr ? nullptr : kept + i * panel_stride;
     }
 }
 
@@ -78,24 +79,21 @@ RowOutcome Tile::outcome(std::int64_t row) const {
 }
 
 void Tile::store_gradient(const Problem& problem, std::int64_t row, std::int64_t problem_row, const RowOutcome& outcome,
-                          const Gradients& gradients) const {
-    const std::int64_t whole = kernel_.geometry.panel_rows();
+                          const Gradients& gradients) {
+    const std::int64_t whole = kernel_.geometry.panel_rows;
     const Panel& panel = panels_[row / whole];
-    const std::int64_t panel_rows = panel.vectors * kernel_.geometry.lanes;
     const float* sums = panel.sums + row % whole;
-    const std::int64_t square = kernel_.geometry.square;
     const double weight = weight_of(problem, problem_row);
     const double scale = weight * outcome.inverse_total;
     const double target_scale = weight * outcome.other_share;
 
-    const std::int64_t target = target_[row];
-    const WeightBlock block = problem.weight->block(target / kernel_.geometry.block);
-    const std::int64_t padded = block.padded(kernel_.geometry);
-    const float* target_weight = block.data + (target - block.first) * square;
+    const std::int64_t features = problem.weight->features();
+    const WeightBlock block = problem.weight->block(target_[row] / kernel_.geometry.block);
+    kernel_.weight_row(block, target_[row] - block.first, features, target_weight_E_.get());
     void* place = base::advance(problem.dtype, gradients.hidden_RE, problem_row * gradients.row_stride);
-    for (std::int64_t e = 0; e < problem.weight->features(); ++e) {
-        const float target_number = target_weight[e / square * padded * square + e % square];
-        base::store(problem.dtype, place, e, static_cast<float>(scale * sums[e * panel_rows] - target_scale * target_number));
+    for (std::int64_t e = 0; e < features; ++e) {
+        const double gradient = scale * sums[e * panel.rows] - target_scale * target_weight_E_[e];
+        base::store(problem.dtype, place, e, static_cast<float>(gradient));
     }
 }
 

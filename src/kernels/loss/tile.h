@@ -20,18 +20,18 @@ struct RowOutcome {
 
 class Tile {
   public:
-    /// Memory for `panels` whole panels; that of sums only with `gradients`, that of exponentials only when they are not `kept` elsewhere.
-    Tile(const LossKernel& kernel, std::int64_t features, std::int64_t panels, bool gradients, bool kept);
+    /// Memory for `panels` whole panels; that of sums only with `gradients`.
+    Tile(const LossKernel& kernel, std::int64_t features, std::int64_t panels, bool gradients);
 
-    /// Takes the rows of H with these indices. `kept_exponentials`: null, or room for all exponentials, `panel_stride` numbers a panel.
-    void load(const Problem& problem, std::span<const std::int64_t> rows, float* kept_exponentials, std::int64_t panel_stride);
+    /// Takes the rows of H with these indices. `kept`: null, or room for all exponentials, `panel_stride` floats a panel.
+    void load(const Problem& problem, std::span<const std::int64_t> rows, float* kept, std::int64_t panel_stride);
     /// All of the vocabulary.
     void pass_by(const PackedWeight& weight) const;
     /// `row` counts within the tile.
     RowOutcome outcome(std::int64_t row) const;
     /// dH of a row, rounded to the type of H.
     void store_gradient(const Problem& problem, std::int64_t row, std::int64_t problem_row, const RowOutcome& outcome,
-                        const Gradients& gradients) const;
+                        const Gradients& gradients);
 
   private:
     void load_panel(const Problem& problem, std::span<const std::int64_t> rows, std::int64_t index);
@@ -39,7 +39,8 @@ class Tile {
     const LossKernel& kernel_;
     std::int64_t padded_features_;
     std::vector<Panel> panels_;
-    Buffer hidden_, sums_, exponentials_, reference_, target_logit_;
+    Buffer wide_RE_, target_weight_E_;  ///< one panel, one row of the weight
+    Buffer hidden_, sums_, scratch_, reference_, target_logit_;
     std::vector<double> total_;
     std::vector<std::int64_t> target_;
     std::int64_t panel_count_ = 0;
