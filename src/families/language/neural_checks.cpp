@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/random.h"
 #include "families/language/model_checks.h"
-#include "nn/optimizer.h"
 
 namespace plumb::families::language {
 
@@ -134,7 +134,7 @@ lab::Check check_gradients(const nn::TrainerForm& form) {
     double worst = 0;
     for (const std::string& name : trainer->names()) {
         const std::vector<float> gradient = trainer->gradient(row.view(), name);
-        const double length = std::sqrt(nn::sum_of_squares(gradient));
+        const double length = std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
         if (gradient.empty() || length == 0) continue;
         const std::span<float> values = trainer->values(name);
         const std::vector<float> start(values.begin(), values.end());
