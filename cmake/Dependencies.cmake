@@ -20,6 +20,8 @@ plumb_need(Eigen3)
 plumb_need(GTest)
 plumb_need(benchmark)
 plumb_need(Threads)
+plumb_need(JPEG)
+plumb_need(PNG)
 
 # Libraries that come without a CMake package in one of the two distributions.
 macro(plumb_need_library target header library)
@@ -42,6 +44,7 @@ plumb_need_library(snappy snappy-c.h snappy)
 plumb_need_library(libdeflate libdeflate.h deflate)
 plumb_need_library(isal isa-l/igzip_lib.h isal)
 plumb_need_library(utf8proc utf8proc.h utf8proc)
+plumb_need_library(archive archive.h archive)
 
 # The C library alone; its own target drags the compiler wrapper's flags along.
 set(HDF5_PREFER_PARALLEL OFF)

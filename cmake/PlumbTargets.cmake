@@ -48,7 +48,7 @@ function(plumb_test folder)
   target_compile_definitions(test_${folder} PRIVATE PLUMB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_compile_options(test_${folder} PRIVATE ${plumb_quick_build})
   target_link_libraries(test_${folder} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock)
-  gtest_discover_tests(test_${folder} TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(test_${folder} TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 300)
 endfunction()
 
 # The .cpp files under `folder`, less EXCLUDE, or none but ONLY, or of FOLDERS, when that is given.

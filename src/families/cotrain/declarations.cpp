@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/cotrain/declarations.h"
 
+#include "families/cotrain/image_views.h"
 #include "families/cotrain/learner.h"
 #include "families/cotrain/selection.h"
 #include "lab/declare.h"
@@ -21,10 +22,23 @@ std::vector<std::string> joint_names() {
 
 const lab::Schema& schema() {
     static const lab::Schema made({
-        text("view0", "first view: a file of a data set, or a path to .csv (label last) or .txt (label term:count ...)", "twodigits/view0"),
+        text("view0",
+             "first view: a file of a data set, a path to .csv (label last) or .txt (label term:count ...), or images: a folder or an "
+             "archive with a "
+             "folder for every class",
+             "twodigits/view0"),
         text("view1", "second view, row by row the same samples", "twodigits/view1"),
+        text("pairs", "images: a .csv with columns view0, view1 (paths from its folder on) and label, instead of the two above"),
+        choice("halves", "images: which half of each view's image is the view", "none", halves_names()),
+        choice("broken", "images that cannot be read end the run, or their samples are left out", "stop", {"stop", "skip"}),
+        count("components", "principal components that stand for the features; 0: the features as they are; -1: 40 of images, 0 of others",
+              -1, -1, 1 << 20),
+        text("class_map", "labels renamed before anything else, old=new with colons between: cardboard=box:glass=clear"),
         text("classes", "labels that take part, with colons between: 0:1", "all"),
-        text("groups", "file with a group a line (camera, day, writer); no group stands on both sides of a split", ""),
+        text("groups",
+             "file with a group a line (camera, day, writer); no group stands on both sides of a split. near: images that look alike are a "
+             "group",
+             ""),
         choice("scale", "features as they are, present or not, or standardised on labels and pool; auto: what the learner wants", "auto",
                {"auto", "none", "presence", "standard"}),
         choice("split", "stratified and seeded, or the notebook's 75 / 20 / 12.5 % by Python's random.sample of the same seed",
@@ -92,6 +106,7 @@ const std::vector<lab::Metric>& metrics() {
         metric("disagreement", "the same of what is left of the pool", "share", Better::neither, false),
         metric("pool_left", "samples that nobody labelled, mean over splits", "", Better::neither, false),
         metric("rounds_done", "mean over splits", "", Better::neither, false),
+        metric("left_out", "samples of which an image cannot be read (broken=skip)", "", Better::lower, false),
     };
     return made;
 }

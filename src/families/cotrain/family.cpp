@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "families/cotrain/family.h"
 
-#include "base/digest.h"
 #include "families/cotrain/declarations.h"
 #include "families/cotrain/trial.h"
 
@@ -21,13 +20,7 @@ class CotrainFamily final : public lab::Family {
     const std::vector<lab::Metric>& metrics() const override { return cotrain::metrics(); }
     const std::vector<lab::Figure>& figures() const override { return cotrain::figures(); }
     lab::Settings resolve(lab::Settings settings) const override { return cotrain::resolve(std::move(settings)); }
-    std::map<std::string, std::string> inputs(const lab::Settings& settings) const override {
-        std::map<std::string, std::string> digests;
-        for (const char* name : {"view0", "view1"}) digests.merge(digest_view(std::get<std::string>(*lab::find(settings, name))));
-        const auto& groups = std::get<std::string>(*lab::find(settings, "groups"));
-        if (!groups.empty()) digests[groups] = base::known_file_xxh3_hex(groups);
-        return digests;
-    }
+    std::map<std::string, std::string> inputs(const lab::Settings& settings) const override { return digest_files(settings); }
     std::unique_ptr<lab::Trial> prepare(const lab::Point& point, const lab::Context& context) const override {
         return std::make_unique<CotrainTrial>(read_request(point.settings), context);
     }

@@ -240,6 +240,25 @@ Features standardised(const Features& features, std::span<const Sample> visible)
     return made;
 }
 
+void rename_labels(LabelledView& view, const std::string& class_map) {
+    if (class_map.empty()) return;
+    std::map<std::string, std::string> names;
+    for (const std::string& part : base::split(class_map, ':')) {
+        const std::size_t equals = part.find('=');
+        if (equals == std::string::npos)
+            throw base::Error(base::ErrorKind::usage, "class_map=" + class_map + ": '" + part + "' renames nothing",
+                              "old=new, with colons between: cardboard=box:glass=clear");
+        const std::string old = part.substr(0, equals);
+        if (std::ranges::find(view.labels, old) == view.labels.end())
+            throw base::Error(base::ErrorKind::usage, "class_map: no sample of " + view.features.name + " has the label '" + old + "'",
+                              base::suggest(old, class_names(view.labels)));
+        names[old] = part.substr(equals + 1);
+    }
+    for (std::string& label : view.labels) {
+        if (const auto found = names.find(label); found != names.end()) label = found->second;
+    }
+}
+
 TwoViews join_views(LabelledView first, LabelledView second, const std::string& classes, const std::vector<std::string>& groups) {
     require_aligned(first, second);
     if (!groups.empty() && groups.size() != first.labels.size()) {
@@ -267,8 +286,14 @@ TwoViews join_views(LabelledView first, LabelledView second, const std::string& 
         if (!groups.empty())
             made.group.push_back(group_numbers.emplace(groups[row], static_cast<std::int32_t>(group_numbers.size())).first->second);
     }
-    made.view[0] = chosen_rows(first.features, kept);
-    made.view[1] = chosen_rows(second.features, kept);
+    const LabelledView* views[] = {&first, &second};
+    for (const int view : {0, 1}) {
+        made.view[view] = chosen_rows(views[view]->features, kept);
+        for (std::size_t i = 0; !views[view]->hashes.empty() && i < kept.size(); ++i) {
+            made.hash[view].push_back(views[view]->hashes[kept[i]]);
+            made.names[view].push_back(views[view]->samples[kept[i]]);
+        }
+    }
     return made;
 }
 

@@ -41,6 +41,9 @@ struct Features {
 struct LabelledView {
     Features features;
     std::vector<std::string> labels;  ///< as in the file, a row each
+    // Of images alone:
+    std::vector<std::uint64_t> hashes;  ///< perceptual (near_copies.h)
+    std::vector<std::string> samples;   ///< name of the file
 };
 
 /// Reads "mfeat/fou" (a file of a data set) or a path ending in .csv or .txt, packed as .zst or not. Throws missing, or usage naming file
@@ -62,8 +65,15 @@ struct TwoViews {
     std::vector<std::string> classes;  ///< in order of their number, or of the alphabet
     std::vector<std::int32_t> truth;   ///< class of every sample, unknown_label where nobody knows it
     std::vector<std::int32_t> group;   ///< samples of one group never stand on both sides of a split; empty: no groups
+    // Of images alone:
+    std::vector<std::uint64_t> hash[2];
+    std::vector<std::string> names[2];
+    std::vector<std::string> left_out;  ///< images that cannot be read, and why
     std::int64_t samples() const { return static_cast<std::int64_t>(truth.size()); }
 };
+
+/// Renames labels: "cardboard=box:glass=clear"; others stay. Throws usage for a label that no sample has.
+void rename_labels(LabelledView& view, const std::string& class_map);
 
 /// Keeps the samples of `classes` ("all", or words with colons between). Throws usage where the views are not aligned or a class is not
 /// there.

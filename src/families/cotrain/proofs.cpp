@@ -5,6 +5,9 @@
 #include <map>
 #include <set>
 
+#include "families/cotrain/components.h"
+#include "families/cotrain/near_copies.h"
+
 namespace plumb::families::cotrain {
 
 namespace {
@@ -27,6 +30,30 @@ lab::Check check_learner(const Request& request, const SplitRun& run, int view) 
     const auto deviation = run.fitted(view, examples)->deviation(run.features(view), examples, run.split().test);
     return lab::at_most(request.options.learner.name + ", view " + std::to_string(view), deviation.reference, "largest deviation",
                         deviation.measured, deviation.bound);
+}
+
+/// Eigenvectors to half the digits of fp64: far above what the solver leaves, far below what a wrong direction gives.
+lab::Check check_components(const Request& request, const SplitRun& run, int view) {
+    const std::vector<Sample> visible = visible_samples(run.split());
+    const Features& features = request.data->view[view];
+    const Components components = principal_components(features, visible, request.options.components);
+    return lab::at_most("components, view " + std::to_string(view), "covariance of labels and pool, plain sums",
+                        "largest part of a direction that is no eigenvector's", deviation(components, features, visible), 1e-8);
+}
+
+lab::Check check_copies(const Request& request, std::uint64_t seed) {
+    std::int64_t copies = 0, judging = 0;
+    for (std::int64_t index = 0; index < request.splits; ++index) {
+        const Split split = make_split(*request.data, request.options.split, seed, index);
+        copies += copies_across(*request.data, split);
+        judging += static_cast<std::int64_t>(split.validation.size() + split.test.size());
+    }
+    lab::Check check = lab::at_most("near copies", "perceptual hashes, " + std::to_string(near_bits) + " of 64 bits apart at most",
+                                    "samples that validate or test and look like one that trains, of all that do",
+                                    static_cast<double>(copies), static_cast<double>(judging), "samples");
+    if (copies == 0) return check;
+    return lab::mistrust(std::move(check), std::to_string(copies) + " of " + std::to_string(judging) +
+                                               " look like a sample that trains: groups=near, or groups=FILE, keeps them on one side");
 }
 
 std::vector<Example> sorted(std::vector<Example> examples) {
@@ -111,6 +138,8 @@ Replayed replay(const std::vector<LedgerRow>& ledger, std::int64_t round, const 
 std::vector<lab::Check> checks_before(const Request& request, std::uint64_t seed) {
     const SplitRun run(*request.data, request.options, seed, 0);
     std::vector<lab::Check> checks = {check_first_sets(request, seed), check_learner(request, run, 0), check_learner(request, run, 1)};
+    for (int view = 0; view < 2 && request.options.components > 0; ++view) checks.push_back(check_components(request, run, view));
+    if (!request.data->hash[0].empty()) checks.push_back(check_copies(request, seed));
     if (request.options.notebook) {
         for (lab::Check& check : checks)
             check = lab::mistrust(std::move(check), "known defect: rule=notebook ranks raw outputs and drops picks that nobody disputes");

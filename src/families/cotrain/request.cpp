@@ -5,10 +5,14 @@
 #include <charconv>
 #include <thread>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "families/cotrain/declarations.h"
+#include "families/cotrain/image_list.h"
+#include "families/cotrain/image_views.h"
+#include "families/cotrain/near_copies.h"
 
 namespace plumb::families::cotrain {
 
@@ -71,6 +75,45 @@ Enum choice(const lab::Settings& settings, std::string_view name, const std::vec
     return static_cast<Enum>(std::ranges::find(words, word(settings, name)) - words.begin());
 }
 
+std::int64_t threads_of(const lab::Settings& settings) {
+    const std::int64_t threads = whole(settings, "threads");
+    return threads > 0 ? threads : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+}
+
+constexpr std::int64_t image_components = 40;
+constexpr std::string_view near_groups_word = "near";
+
+bool reads_images(const lab::Settings& settings) {
+    return !word(settings, "pairs").empty() || names_images(word(settings, "view0")) || names_images(word(settings, "view1"));
+}
+
+/// Groups by rising number, as words.
+std::vector<std::string> groups_by_looks(const LabelledView& first, const LabelledView& second) {
+    if (first.hashes.empty()) unsupported("groups=near needs images: features do not tell what looks alike", "groups=FILE");
+    std::vector<std::string> groups;
+    for (const std::int32_t group : near_groups(first.hashes, second.hashes)) groups.push_back(std::to_string(group));
+    return groups;
+}
+
+TwoViews load_data(const lab::Settings& settings, std::int64_t threads) {
+    ImageViews loaded;
+    if (reads_images(settings)) {
+        loaded = load_image_views({word(settings, "view0"), word(settings, "view1"), word(settings, "pairs"), word(settings, "halves"),
+                                   word(settings, "broken") == "skip", threads});
+    } else {
+        if (word(settings, "halves") != "none") unsupported("halves=" + word(settings, "halves") + " of what is no image", "halves=none");
+        loaded.view[0] = load_view(word(settings, "view0"));
+        loaded.view[1] = load_view(word(settings, "view1"));
+    }
+    for (LabelledView& view : loaded.view) rename_labels(view, word(settings, "class_map"));
+    const std::string& groups = word(settings, "groups");
+    const std::vector<std::string> named =
+        groups == near_groups_word ? groups_by_looks(loaded.view[0], loaded.view[1]) : read_groups(groups);
+    TwoViews data = join_views(std::move(loaded.view[0]), std::move(loaded.view[1]), word(settings, "classes"), named);
+    data.left_out = std::move(loaded.left_out);
+    return data;
+}
+
 /// The notebook's split names its own sizes.
 void require_defaults(const lab::Settings& settings, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
@@ -97,11 +140,29 @@ void require_sense(const Options& options) {
 }  // namespace
 
 lab::Settings resolve(lab::Settings settings) {
+    const bool has_pairs = !word(settings, "pairs").empty();
+    const bool images = reads_images(settings);
     for (lab::Setting& each : settings) {
+        if (has_pairs && (each.name == "view0" || each.name == "view1")) each.value = std::string();
+        if (each.name == "components" && each.value == lab::Value(std::int64_t{-1}))
+            each.value = images ? image_components : std::int64_t{0};
         if (each.name == "scale" && each.value == lab::Value("auto"))
             each.value = std::string(word(settings, "learner") == "logistic" ? "standard" : "none");
     }
     return settings;
+}
+
+std::map<std::string, std::string> digest_files(const lab::Settings& settings) {
+    std::map<std::string, std::string> digests;
+    const std::string& pairs = word(settings, "pairs");
+    if (!pairs.empty()) digests = digest_pairs(pairs);
+    for (const char* name : {"view0", "view1"}) {
+        const std::string& file = word(settings, name);
+        if (pairs.empty()) digests.merge(names_images(file) ? digest_images(file) : digest_view(file));
+    }
+    const std::string& groups = word(settings, "groups");
+    if (!groups.empty() && groups != near_groups_word) digests[groups] = base::known_file_xxh3_hex(groups);
+    return digests;
 }
 
 Request read_request(const lab::Settings& settings) {
@@ -111,8 +172,12 @@ Request read_request(const lab::Settings& settings) {
     options.standardise = word(settings, "scale") == "standard";
     if (options.standardise && options.learner.name == "multinomial_nb")
         unsupported("multinomial naive Bayes counts, and standardised features are no counts", "scale=none or presence");
-    auto data = std::make_shared<TwoViews>(join_views(load_view(word(settings, "view0")), load_view(word(settings, "view1")),
-                                                      word(settings, "classes"), read_groups(word(settings, "groups"))));
+    options.components = whole(settings, "components");
+    if (options.components > 0 && options.learner.name == "multinomial_nb")
+        unsupported("multinomial naive Bayes counts, and principal components are no counts",
+                    "components=0, or learner=gaussian_nb or logistic");
+    request.threads = threads_of(settings);
+    auto data = std::make_shared<TwoViews>(load_data(settings, request.threads));
     for (Features& view : data->view) view = scaled(word(settings, "scale"), options.learner.name, std::move(view));
 
     options.split.rule = word(settings, "split") == "seed" ? SplitRule::seed : SplitRule::stratified;
@@ -143,8 +208,6 @@ Request read_request(const lab::Settings& settings) {
     require_sense(options);
     request.data = std::move(data);
     request.splits = whole(settings, "splits");
-    const std::int64_t threads = whole(settings, "threads");
-    request.threads = threads > 0 ? threads : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
     return request;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "families/cotrain/components.h"
 #include "lab/check.h"
 
 namespace plumb::families::cotrain {
@@ -55,12 +56,11 @@ SplitRun::SplitRun(const TwoViews& data, const Options& options, std::uint64_t s
     prior_.resize(data.classes.size());
     for (const Sample sample : split_.labelled) ++prior_[data.truth[sample]];
     first_pool_ = static_cast<std::int64_t>(split_.pool.size());
-    if (options.standardise) {
-        // Features of the pool are known, its labels are not; test and validation stay unseen.
-        std::vector<Sample> visible = split_.labelled;
-        visible.insert(visible.end(), split_.pool.begin(), split_.pool.end());
-        std::ranges::sort(visible);
-        for (const int view : {0, 1}) standardised_[view] = standardised(data.view[view], visible);
+    for (const int view : {0, 1}) {
+        const std::vector<Sample> visible = visible_samples(split_);
+        if (options.components > 0)
+            prepared_[view] = projected(data.view[view], principal_components(data.view[view], visible, options.components));
+        if (options.standardise) prepared_[view] = standardised(features(view), visible);
     }
     if (state)
         state_ = std::move(*state);

@@ -32,6 +32,7 @@ enum class Training {
 struct Options {
     SplitRequest split;
     LearnerOptions learner;
+    std::int64_t components = 0;  ///< principal components that stand for the features; 0: the features as they are
     bool standardise = false;
     Selection selection = Selection::quota;
     Exchange exchange = Exchange::swap;
@@ -117,7 +118,7 @@ class SplitRun {
 
     const SplitState& state() const { return state_; }
     const Split& split() const { return split_; }
-    const Features& features(int view) const { return standardised_[view] ? *standardised_[view] : data_.view[view]; }
+    const Features& features(int view) const { return prepared_[view] ? *prepared_[view] : data_.view[view]; }
     /// Labels and pseudo-labels of a view by rising sample, so that equal sets give equal bits.
     std::vector<Example> examples(int view) const;
     /// A model of the view on these examples.
@@ -155,7 +156,7 @@ class SplitRun {
     const Options& options_;
     std::int64_t index_;
     Split split_;
-    std::optional<Features> standardised_[2];
+    std::optional<Features> prepared_[2];  ///< by components and scale
     std::vector<Sample> all_;
     std::vector<std::int32_t> test_labels_, validation_labels_;
     std::vector<std::int64_t> prior_;  ///< labelled samples by class

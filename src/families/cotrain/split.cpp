@@ -151,6 +151,13 @@ Split make_split(const TwoViews& data, const SplitRequest& request, std::uint64_
     return split;
 }
 
+std::vector<Sample> visible_samples(const Split& split) {
+    std::vector<Sample> visible = split.labelled;
+    visible.insert(visible.end(), split.pool.begin(), split.pool.end());
+    std::ranges::sort(visible);
+    return visible;
+}
+
 std::int64_t misplaced(const Split& split, const std::vector<Sample>& pool, const std::vector<Sample>& pseudo0,
                        const std::vector<Sample>& pseudo1, std::int64_t samples) {
     std::vector<int> places(static_cast<std::size_t>(samples));

@@ -32,6 +32,9 @@ struct Split {
 /// Throws unsupported where a class has too few samples or groups for the request, or no label.
 Split make_split(const TwoViews& data, const SplitRequest& request, std::uint64_t seed, std::int64_t index);
 
+/// Labelled and pool, by rising sample: features of the pool are known, its labels are not; test and validation stay unseen.
+std::vector<Sample> visible_samples(const Split& split);
+
 /// Sets of one round. Every sample must be in exactly one of labelled, validation, test, unused, pool, or be pseudo-labelled.
 /// Counts samples for which that does not hold, and pseudo-labels that stand twice in one view.
 std::int64_t misplaced(const Split& split, const std::vector<Sample>& pool, const std::vector<Sample>& pseudo0,

@@ -196,6 +196,16 @@ std::string classes_csv(const TwoViews& data, const std::vector<SplitRun*>& spli
     return text;
 }
 
+std::string samples_csv(const TwoViews& data) {
+    std::string text = "sample,label,view0,view1\n";
+    for (std::size_t sample = 0; sample < data.names[0].size(); ++sample) {
+        const std::int32_t label = data.truth[sample];
+        text += fmt::format("{},{},{},{}\n", sample, label == unknown_label ? std::string() : cell(data.classes[label]),
+                            cell(data.names[0][sample]), cell(data.names[1][sample]));
+    }
+    return text;
+}
+
 void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, const std::vector<SplitRun*>& splits) {
     base::write_file(artifacts / "ledger.csv", ledger_csv(data, splits));
     base::write_file(artifacts / "rounds.csv", rounds_csv(data, splits));
@@ -205,6 +215,7 @@ void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, 
     base::write_file(artifacts / "curves.csv", curves_csv(splits));
     base::write_file(artifacts / "pool.csv", pool_csv(splits));
     base::write_file(artifacts / "classes.csv", classes_csv(data, splits));
+    if (!data.names[0].empty()) base::write_file(artifacts / "samples.csv", samples_csv(data));
 }
 
 }  // namespace plumb::families::cotrain

@@ -21,7 +21,9 @@ std::string reliability_csv(const std::vector<SplitRun*>& splits);
 std::string curves_csv(const std::vector<SplitRun*>& splits);
 std::string pool_csv(const std::vector<SplitRun*>& splits);
 std::string classes_csv(const TwoViews& data, const std::vector<SplitRun*>& splits);
-/// All of them.
+/// Of images: which files a sample is.
+std::string samples_csv(const TwoViews& data);
+/// All of them, the last only of images.
 void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, const std::vector<SplitRun*>& splits);
 
 }  // namespace plumb::families::cotrain

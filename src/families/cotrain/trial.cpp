@@ -26,6 +26,7 @@ std::vector<SplitRun*> pointers(const std::vector<std::unique_ptr<SplitRun>>& ru
 }  // namespace
 
 std::vector<lab::Check> CotrainTrial::verify() {
+    for (const std::string& problem : request_.data->left_out) context_.log("left out: " + problem);
     return checks_before(request_, context_.seed);
 }
 
@@ -110,6 +111,7 @@ void CotrainTrial::run(lab::Recorder& recorder) {
     for (const SplitRun* run : splits) rounds = std::max(rounds, run->state().reports.back().round);
     for (std::int64_t round = 0; round <= rounds; ++round) recorder.step(round, summarise_round(splits, round));
     for (lab::MetricValue& value : summarise(splits)) recorder.result(std::move(value));
+    if (!request_.data->names[0].empty()) recorder.result(lab::exact("left_out", static_cast<double>(request_.data->left_out.size())));
     write_tables(recorder.artifacts(), *request_.data, splits);
     std::filesystem::remove(checkpoint());
 }
