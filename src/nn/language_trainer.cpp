@@ -23,9 +23,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-/// Numbers of a parameter that one thread updates at a time; sums over gradients are cut the same way for any number of threads.
-constexpr std::int64_t numbers_at_once = 1 << 16;
-
 struct NoHistory {
     explicit NoHistory(bool) {}
     c10::AutoGradMode mode{false};
@@ -77,7 +74,7 @@ class Trainer final : public LanguageTrainer {
         if (model.output_bias && !given.output_bias.empty())
             parameters_.add_given("output.bias", {model.vocabulary}, given.output_bias, true);
         model_ = make_sequence_model(model, given, parameters_);
-        const int moments = moments_of(form_.optimizer.rule);
+        const int moments = kernels::optimizer::moments_of(form_.optimizer.rule);
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
             const std::size_t size = parameters_.trained(i) ? parameters_.values(i).size() : 0;
             moments_.first.emplace_back(moments > 0 ? size : 0);
@@ -98,7 +95,7 @@ class Trainer final : public LanguageTrainer {
                 made.loss += loss.item<double>();
                 loss.backward();
             }
-            made.gradient_norm = gradient_norm();
+            made.gradient_norm = kernels::optimizer::gradient_norm(with_gradients(), form_.threads);
             return made;
         });
         if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
@@ -109,7 +106,9 @@ class Trainer final : public LanguageTrainer {
                         "lower rate, or set warmup, clip or pre_norm");
         }
         ++steps_;
-        apply(rate, report.gradient_norm);
+        kernels::optimizer::update(form_.optimizer, with_gradients(), rate,
+                                   kernels::optimizer::clipping_scale(report.gradient_norm, form_.clip), steps_, form_.threads);
+        parameters_.forget_gradients();
         return report;
     }
 
@@ -245,40 +244,16 @@ class Trainer final : public LanguageTrainer {
         return static_cast<TokenId>(std::min<std::ptrdiff_t>(at, std::ssize(sums) - 1));
     }
 
-    double gradient_norm() const {
-        double sum = 0;
+    /// Those that have a gradient, with their moments.
+    std::vector<kernels::optimizer::Parameter> with_gradients() {
+        std::vector<kernels::optimizer::Parameter> all;
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            const std::span<const float> numbers = parameters_.gradients(i);
-            std::vector<double> parts((numbers.size() + numbers_at_once - 1) / numbers_at_once);
-            at::parallel_for(0, std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
-                for (std::int64_t part = begin; part < end; ++part) {
-                    const auto first = static_cast<std::size_t>(part * numbers_at_once);
-                    parts[static_cast<std::size_t>(part)] =
-                        sum_of_squares(numbers.subspan(first, std::min<std::size_t>(numbers_at_once, numbers.size() - first)));
-                }
-            });
-            for (const double part : parts) sum += part;
+            const std::span<const float> gradients = parameters_.gradients(i);
+            if (gradients.empty()) continue;
+            all.push_back({parameters_.values(i).data(), gradients.data(), moments_.first[i].data(), moments_.second[i].data(),
+                           std::ssize(gradients)});
         }
-        return std::sqrt(sum);
-    }
-
-    void apply(double rate, double norm) {
-        const double scale = form_.clip > 0 && norm > form_.clip ? form_.clip / norm : 1;
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            const std::span<const float> gradient = parameters_.gradients(i);
-            if (gradient.empty()) continue;
-            at::parallel_for(0, std::ssize(gradient), numbers_at_once, [&](std::int64_t begin, std::int64_t end) {
-                const auto part = [&](auto numbers) {
-                    return numbers.empty() ? numbers
-                                           : numbers.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-                };
-                update(
-                    form_.optimizer,
-                    {part(parameters_.values(i)), part(gradient), part(std::span(moments_.first[i])), part(std::span(moments_.second[i]))},
-                    rate, scale, steps_);
-            });
-        }
-        parameters_.forget_gradients();
+        return all;
     }
 
     TrainerForm form_;

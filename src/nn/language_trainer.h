@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/optimizer/optimizer.h"
 #include "nn/language_form.h"
-#include "nn/optimizer.h"
 
 namespace plumb::nn {
 
@@ -33,7 +33,7 @@ struct TokenBatch {
 
 struct TrainerForm {
     LanguageForm model;
-    OptimizerForm optimizer;
+    kernels::optimizer::Form optimizer;
     double clip = 0;  ///< gradients longer than this, all of them as one vector, are shortened to it; 0: never
     std::uint64_t seed = 0;
     int threads = 1;

@@ -197,7 +197,7 @@ TEST(LanguageModel, HasTheAssignmentsParameterCounts) {
         form.model.architecture = each.architecture;
         form.model.layers = each.layers;
         form.model.train_embeddings = false;
-        form.optimizer.rule = Rule::sgd;
+        form.optimizer.rule = kernels::optimizer::Rule::sgd;
         form.threads = 2;
         const auto trainer = make_language_trainer(form, given);
         EXPECT_EQ(trainer->parameters(), each.all);

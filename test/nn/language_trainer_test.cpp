@@ -44,7 +44,7 @@ TEST(LanguageTrainer, GradientsAreDifferencesOfTheLoss) {
             // Along the gradient itself the loss changes most: (L(p + h d) - L(p - h d)) / 2h = |g| for d = g / |g|, up to h where a ReLU
             // turns in between, to h^2 elsewhere, and to the rounding of L, 3e-7, by h.
             const std::vector<float> gradient = trainer->gradient(batch.view(), name);
-            const double length = std::sqrt(sum_of_squares(gradient));
+            const double length = std::sqrt(kernels::optimizer::sum_of_squares(gradient));
             if (length == 0) continue;
             const std::span<float> values = trainer->values(name);
             const std::vector<float> start(values.begin(), values.end());
@@ -64,7 +64,8 @@ TEST(LanguageTrainer, EveryParameterButThePaddingRowLearns) {
     for (const TrainerForm& form : every_form()) {
         const auto trainer = make_language_trainer(form);
         const MadeBatch batch(2, 7, form.model.vocabulary, 4);
-        for (const std::string& name : trainer->names()) EXPECT_GT(sum_of_squares(trainer->gradient(batch.view(), name)), 0) << name;
+        for (const std::string& name : trainer->names())
+            EXPECT_GT(kernels::optimizer::sum_of_squares(trainer->gradient(batch.view(), name)), 0) << name;
     }
 }
 
@@ -136,7 +137,7 @@ TEST(LanguageTrainer, PiecesOfABatchMakeTheBatch) {
 
 TEST(LanguageTrainer, ClippingShortensTheGradientAndNothingElse) {
     TrainerForm form = test::small_form(Architecture::gpt1);
-    form.optimizer = {.rule = Rule::sgd, .decay = 0};
+    form.optimizer = {.rule = kernels::optimizer::Rule::sgd, .decay = 0};
     TrainerForm clipped = form;
     clipped.clip = 0.01;
     const auto free = make_language_trainer(form), held = make_language_trainer(clipped);
@@ -221,7 +222,8 @@ TEST(LanguageTrainer, GoesOnFromASavedStateToTheSameBits) {
         expect_same_end(form, folder.path());
     }
     TrainerForm form = test::small_form(Architecture::gpt1);
-    for (const Rule rule : {Rule::adam, Rule::sgd, Rule::momentum}) {
+    for (const kernels::optimizer::Rule rule :
+         {kernels::optimizer::Rule::adam, kernels::optimizer::Rule::sgd, kernels::optimizer::Rule::momentum}) {
         form.optimizer.rule = rule;
         expect_same_end(form, folder.path());
     }

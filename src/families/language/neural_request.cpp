@@ -14,8 +14,9 @@ const T& setting(const lab::Settings& settings, std::string_view name) {
     return std::get<T>(*lab::find(settings, name));
 }
 
-nn::Rule rule_named(const std::string& name) {
-    return name == "adam" ? nn::Rule::adam : name == "adamw" ? nn::Rule::adamw : name == "sgd" ? nn::Rule::sgd : nn::Rule::momentum;
+kernels::optimizer::Rule rule_named(const std::string& name) {
+    using kernels::optimizer::Rule;
+    return name == "adam" ? Rule::adam : name == "adamw" ? Rule::adamw : name == "sgd" ? Rule::sgd : Rule::momentum;
 }
 
 nn::LanguageForm read_model(const lab::Settings& settings, const Request& request) {
@@ -66,7 +67,7 @@ std::vector<lab::Parameter> neural_parameters() {
                "none", {"none", "counts"}),
         choice("optimizer", "neural: what makes steps of gradients", "adamw", {"adam", "adamw", "sgd", "momentum"}),
         real("rate", "neural: the highest learning rate", 1e-3, 0),
-        real("decay", "neural: weight decay of adamw, sgd and momentum", 5e-4, 0),
+        real("decay", "neural: weight decay of adamw, sgd and momentum; adam has none", 5e-4, 0),
         real("momentum", "neural: of optimizer=momentum", 0.9, 0, 1),
         count("warmup", "neural: steps in which the learning rate climbs", 0, 0, many),
         choice("schedule", "neural: the learning rate behind the climb; cosine: down to 0 at the end", "constant", {"constant", "cosine"}),
@@ -94,7 +95,8 @@ NeuralRequest read_neural_request(const lab::Settings& settings, const Request& 
     }
     neural.form.model = read_model(settings, request);
     neural.form.optimizer.rule = rule_named(setting<std::string>(settings, "optimizer"));
-    neural.form.optimizer.decay = setting<double>(settings, "decay");
+    const bool decays = neural.form.optimizer.rule != kernels::optimizer::Rule::adam;
+    neural.form.optimizer.decay = decays ? setting<double>(settings, "decay") : 0;
     neural.form.optimizer.momentum = setting<double>(settings, "momentum");
     neural.form.clip = setting<double>(settings, "clip");
     neural.form.seed = request.seed;

@@ -27,7 +27,7 @@ nlohmann::ordered_json arguments(const std::filesystem::path& folder, const Requ
     made["epochs"] = neural.epochs;
     made["lr"] = neural.schedule.rate;
     made["momentum"] = neural.form.optimizer.momentum;
-    made["weight_decay"] = neural.form.optimizer.decay;
+    made["weight_decay"] = setting<double>(request, "decay");
     made["exp_id"] = setting<std::string>(request, "exp_id");
     made["log"] = true;
     made["log_dir"] = folder.filename().string();
