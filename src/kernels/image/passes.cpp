@@ -14,9 +14,9 @@ HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::image::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t turned_rows = 16;
-constexpr std::size_t turned_pixel = turned_rows * channels;
-constexpr std::int32_t half = 1 << (weight_bits - 1);
+inline constexpr std::size_t turned_rows = 16;
+inline constexpr std::size_t turned_pixel = turned_rows * channels;
+inline constexpr std::int32_t half = 1 << (weight_bits - 1);
 
 struct Window {
     const std::int32_t* weights;
