@@ -123,7 +123,7 @@ TEST_P(Gemm, GivesTheSameBitsForAnyNumberOfThreadsAndAnyNeighbours) {
     Case made(200, 130, 300);
     multiply(made.product);
     const std::vector<float> expected = made.c;
-    for (const int threads : {2, 3, 5}) {
+    for (const int threads : {2, 3}) {
         made.c.assign(made.c.size(), std::nanf(""));
         made.product.threads = threads;
         multiply(made.product);

@@ -117,10 +117,11 @@ TEST_P(Lstm, UpstreamGradientsThatAreAbsentAreZeros) {
 }
 
 TEST_P(Lstm, GivesTheSameBitsForAnyNumberOfThreads) {
+    // Large enough that three threads have work between two barriers.
     for (const std::int64_t table_rows : {0, 30}) {
-        const LstmCase made({5, 6, 20, 70}, seed, 1, table_rows);
+        const LstmCase made({16, 3, 20, 130}, seed, 1, table_rows);
         const LstmResult one = made.run(1);
-        for (const int threads : {2, 3, 7}) {
+        for (const int threads : {2, 3}) {
             const LstmResult more = made.run(threads);
             for (std::size_t n = 0; n < test::all_of(one.values).size(); ++n) {
                 EXPECT_EQ(*test::all_of(more.values)[n].numbers, *test::all_of(one.values)[n].numbers)

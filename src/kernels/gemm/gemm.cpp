@@ -44,11 +44,18 @@ Cut cut_evenly(std::int64_t count, std::int64_t most, std::int64_t unit) {
     return {count, round_up(divide_up(count, divide_up(count, most)), unit)};
 }
 
+/// As many as have some ten microseconds of work each: waking a thread costs as much.
+int useful_threads(const Product& p) {
+    constexpr std::int64_t least_products = std::int64_t{1} << 19;
+    return static_cast<int>(std::clamp<std::int64_t>(p.m * p.n * p.k / least_products, 1, p.threads));
+}
+
 class Run {
   public:
     Run(const Product& product, const TileKernel& kernel)
         : p_(product),
           kernel_(kernel),
+          threads_(useful_threads(product)),
           sums_(cut_evenly(p_.k, longest_sum, 1)),
           depths_(cut_evenly(p_.k, most_block_steps, sums_.size)),
           columns_(cut_evenly(p_.n, std::max(most_tile_columns, most_block_numbers / depths_.size), kernel.columns)),
@@ -57,12 +64,12 @@ class Run {
           b_panels_(make_float_buffer(columns_.size * depths_.size)) {
         share_out();
         a_floats_ = round_up(tile_rows_, kernel.rows) * sums_.size + kernel.room;
-        a_panels_ = make_float_buffer(p_.threads * a_floats_);
+        a_panels_ = make_float_buffer(threads_ * a_floats_);
     }
 
     void run() {
         // Nothing below allocates or throws.
-#pragma omp parallel num_threads(p_.threads)
+#pragma omp parallel num_threads(threads_)
         for (std::int64_t j = 0; j < columns_.parts(); ++j) {
             for (std::int64_t d = 0; d < depths_.parts(); ++d) {
                 pack_b(j, d);
@@ -75,11 +82,10 @@ class Run {
     /// Tiles as many as threads or a multiple of that; smaller ones where that leaves threads without work.
     void share_out() {
         const auto tiles = [&] { return divide_up(p_.m, tile_rows_) * divide_up(columns_.size, tile_columns_); };
-        const std::int64_t row_tiles = round_up(divide_up(p_.m, tile_rows_), p_.threads);
-        if (tiles() >= p_.threads) tile_rows_ = round_up(divide_up(p_.m, row_tiles), kernel_.rows);
-        while (tiles() < 2 * p_.threads && tile_columns_ > 4 * kernel_.columns)
-            tile_columns_ = round_up(tile_columns_ / 2, kernel_.columns);
-        while (tiles() < 2 * p_.threads && tile_rows_ > 2 * kernel_.rows) tile_rows_ = round_up(tile_rows_ / 2, kernel_.rows);
+        const std::int64_t row_tiles = round_up(divide_up(p_.m, tile_rows_), threads_);
+        if (tiles() >= threads_) tile_rows_ = round_up(divide_up(p_.m, row_tiles), kernel_.rows);
+        while (tiles() < 2 * threads_ && tile_columns_ > 4 * kernel_.columns) tile_columns_ = round_up(tile_columns_ / 2, kernel_.columns);
+        while (tiles() < 2 * threads_ && tile_rows_ > 2 * kernel_.rows) tile_rows_ = round_up(tile_rows_ / 2, kernel_.rows);
     }
 
     /// By all threads together; they leave when it is done. Sum after sum, in each panel after panel.
@@ -136,6 +142,7 @@ class Run {
 
     const Product& p_;
     const TileKernel& kernel_;
+    const int threads_;
     const Cut sums_;     ///< of k, each added up from zero
     const Cut depths_;   ///< of k, whole sums: the depth of a block of B
     const Cut columns_;  ///< of n: the width of a block of B

@@ -26,13 +26,14 @@ class BackwardPass {
           upstream_(upstream),
           gradients_(gradients),
           layout_(shape_),
+          step_threads_(useful_threads(layer)),
           kernel_(step_kernel(current_isa())),
           weight_rows_(layout_.weight_rows()),
           packed_(make_float_buffer(layout_.blocks * packed_floats())),
           dgates_(make_float_buffer(layout_.positions * layout_.gate_stride)),
           dbias_(make_float_buffer(layout_.gates)),
           dc_(make_float_buffer(shape_.batch * layout_.unit_stride)),
-          sums_(make_float_buffer(layer.threads * sums_floats())) {}
+          sums_(make_float_buffer(step_threads_ * sums_floats())) {}
 
     void run() {
         std::fill_n(dbias_.get(), layout_.gates, 0.0F);
@@ -62,7 +63,7 @@ class BackwardPass {
 
     void recur() const {
         // Nothing below allocates or throws.
-#pragma omp parallel num_threads(layer_.threads)
+#pragma omp parallel num_threads(step_threads_)
         {
             float* sums = sums_.get() + omp_get_thread_num() * sums_floats();
 #pragma omp for schedule(static)
@@ -191,7 +192,7 @@ class BackwardPass {
         std::vector<std::vector<std::int64_t>> readers(static_cast<std::size_t>(layer_.input.rows));
         for (std::size_t n = 0; n < positions.size(); ++n)
             readers[static_cast<std::size_t>(layer_.input.row_of[positions[n]])].push_back(static_cast<std::int64_t>(n));
-#pragma omp parallel for num_threads(layer_.threads) schedule(static)
+#pragma omp parallel for num_threads(step_threads_) schedule(static)
         for (std::int64_t r = 0; r < layer_.input.rows; ++r) {
             float* sum = summed + r * layout_.gate_stride;
             std::fill_n(sum, layout_.gates, 0.0F);
@@ -233,7 +234,7 @@ class BackwardPass {
     }
 
     void to_weight_order(const float* by_columns, std::int64_t width, float* by_rows) const {
-#pragma omp parallel for num_threads(layer_.threads) schedule(static)
+#pragma omp parallel for num_threads(step_threads_) schedule(static)
         for (std::int64_t row = 0; row < 4 * shape_.hidden; ++row) {
             const std::int64_t column = Layout::column(row / shape_.hidden, row % shape_.hidden);
             std::copy_n(by_columns + column * width, width, by_rows + row * width);
@@ -247,6 +248,7 @@ class BackwardPass {
     const Upstream& upstream_;
     const Gradients& gradients_;
     const Layout layout_;
+    const int step_threads_;
     const StepKernel& kernel_;
     const std::vector<std::int64_t> weight_rows_;
     FloatBuffer packed_;

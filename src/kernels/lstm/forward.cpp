@@ -22,12 +22,13 @@ class ForwardPass {
           trace_(trace),
           output_(output),
           layout_(shape_),
+          step_threads_(useful_threads(layer)),
           kernel_(step_kernel(current_isa())),
           positions_(Layout::sequence_order(shape_)),
           packed_(make_float_buffer(layout_.blocks * packed_floats())),
           bias_(make_float_buffer(layout_.gates)),
           states_(make_float_buffer(2 * shape_.batch * layout_.unit_stride)),
-          sums_(make_float_buffer(layer.threads * sums_floats())) {
+          sums_(make_float_buffer(step_threads_ * sums_floats())) {
         if (layer.input.row_of == nullptr) {
             projected_ = trace.gates;
             return;
@@ -44,7 +45,7 @@ class ForwardPass {
         start(layer_.h0_BH, states_.get());
         start(layer_.c0_BH, trace_.cells);
         // Nothing below allocates or throws.
-#pragma omp parallel num_threads(layer_.threads)
+#pragma omp parallel num_threads(step_threads_)
         {
 #pragma omp for schedule(static)
             for (std::int64_t block = 0; block < layout_.blocks; ++block)
@@ -155,6 +156,7 @@ class ForwardPass {
     const Trace& trace_;
     const Output& output_;
     const Layout layout_;
+    const int step_threads_;
     const StepKernel& kernel_;
     const std::vector<std::int64_t> positions_;
     std::vector<std::int64_t> row_of_;  ///< in time order; empty where each position has its own row

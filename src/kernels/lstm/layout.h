@@ -68,6 +68,14 @@ struct Layout {
     }
 };
 
+/// As many threads as have something to do between two barriers of a step: some microseconds at least, or waiting costs more than it saves.
+inline int useful_threads(const Layer& layer) {
+    constexpr std::int64_t least_products = std::int64_t{1} << 18;
+    const Shape& s = layer.shape;
+    const std::int64_t most = std::min(Layout(s).blocks, s.batch * s.hidden * 4 * s.hidden / least_products);
+    return static_cast<int>(std::clamp<std::int64_t>(most, 1, layer.threads));
+}
+
 /// Throws as forward() does.
 void validate(const Layer& layer, const Trace& trace);
 
