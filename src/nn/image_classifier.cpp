@@ -83,7 +83,7 @@ class Classifier final : public ImageClassifier {
         : form_(valid(form)),
           rate_(form.rate),
           bytes_(form.imagenet),
-          tensors_(image_layout(form.network), form.classes, moments_of(form.optimizer.rule), form.seed),
+          tensors_(image_layout(form.network), form.classes, kernels::optimizer::moments_of(form.optimizer.rule), form.seed),
           network_(image_layout(form.network), tensors_) {}
 
     std::int64_t parameters() const override {
@@ -279,7 +279,7 @@ class Classifier final : public ImageClassifier {
         }
         loss.backward();
         ++steps_;
-        for (std::size_t i = 0; i < tensors_.size(); ++i) update_tensor(i);
+        kernels::optimizer::update(form_.optimizer, with_gradients(), rate_, 1, steps_, form_.threads);
         tensors_.forget_gradients();
 
         const at::Tensor predicted_N = logits_NK.argmax(1);
@@ -290,17 +290,15 @@ class Classifier final : public ImageClassifier {
         }
     }
 
-    void update_tensor(std::size_t i) {
-        const at::Tensor gradient = tensors_.gradient(i);
-        if (!gradient.defined()) return;
-        const UpdateSpans whole{numbers_of(tensors_.value(i)), numbers_of(gradient), numbers_of(tensors_.first_moment(i)),
-                                numbers_of(tensors_.second_moment(i))};
-        at::parallel_for(0, gradient.numel(), numbers_at_once, [&](std::int64_t begin, std::int64_t end) {
-            const auto part = [&](auto numbers) {
-                return numbers.empty() ? numbers : numbers.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-            };
-            update(form_.optimizer, {part(whole.value), part(whole.gradient), part(whole.first), part(whole.second)}, rate_, 1, steps_);
-        });
+    std::vector<kernels::optimizer::Parameter> with_gradients() {
+        std::vector<kernels::optimizer::Parameter> all;
+        for (std::size_t i = 0; i < tensors_.size(); ++i) {
+            const at::Tensor gradient = tensors_.gradient(i);
+            if (!gradient.defined()) continue;
+            all.push_back({numbers_of(tensors_.value(i)).data(), numbers_of(gradient).data(), numbers_of(tensors_.first_moment(i)).data(),
+                           numbers_of(tensors_.second_moment(i)).data(), gradient.numel()});
+        }
+        return all;
     }
 
     template <class T, class LogitsOf>

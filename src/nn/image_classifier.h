@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "kernels/optimizer/optimizer.h"
 #include "nn/image_batches.h"
-#include "nn/optimizer.h"
 #include "nn/plateau.h"
 
 namespace plumb::nn {
@@ -26,7 +26,7 @@ namespace plumb::nn {
 struct ImageClassifierForm {
     std::string network = "resnet18";  ///< cnn, resnet18, resnet50
     std::int64_t classes = 2;
-    OptimizerForm optimizer{.rule = Rule::momentum, .decay = 0};
+    kernels::optimizer::Form optimizer{.rule = kernels::optimizer::Rule::momentum};
     double rate = 1e-3;
     PlateauForm plateau;
     std::int64_t batch = 64;

@@ -83,7 +83,8 @@ class Loop final : public PlainImageLoop {
   public:
     Loop(const ImageClassifierForm& form, const ImageClassifier& start, const ImageSet& images)
         : form_(form), model_(std::make_shared<ResNet18>(form.classes)) {
-        if (form.network != "resnet18" || form.optimizer.rule != Rule::momentum || form.optimizer.decay != 0 || form.imagenet)
+        if (form.network != "resnet18" || form.optimizer.rule != kernels::optimizer::Rule::momentum || form.optimizer.decay != 0 ||
+            form.imagenet)
             throw base::Error(base::ErrorKind::usage, "the plain loop trains resnet18 by momentum alone", "leave the rest at its default");
         const at::Tensor bytes =
             at::from_blob(const_cast<std::uint8_t*>(images.pixels.data()), {images.samples(), images.height, images.width, 3}, at::kByte);

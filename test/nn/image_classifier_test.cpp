@@ -15,6 +15,9 @@
 #include "temporary_folder.h"
 
 namespace plumb::nn {
+
+using kernels::optimizer::Rule;
+using kernels::optimizer::sum_of_squares;
 namespace {
 
 using test::MadeImages;

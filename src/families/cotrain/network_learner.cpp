@@ -96,7 +96,8 @@ class Network final : public Learner {
         nn::ImageClassifierForm form;
         form.network = options_.name;
         form.classes = classes_;
-        form.optimizer.rule = network.optimizer == "adam" ? nn::Rule::adam : nn::Rule::momentum;
+        using kernels::optimizer::Rule;
+        form.optimizer.rule = network.optimizer == "adam" ? Rule::adam : Rule::momentum;
         form.rate = network.rate;
         form.batch = network.batch;
         form.imagenet = network.imagenet;
