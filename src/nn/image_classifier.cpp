@@ -27,8 +27,6 @@ using base::ErrorKind;
 
 /// Samples that are scored at once.
 constexpr std::int64_t scored_at_once = 64;
-/// Numbers of a tensor that one thread updates at a time.
-constexpr std::int64_t numbers_at_once = 1 << 16;
 
 struct NoHistory {
     explicit NoHistory(bool) {}
