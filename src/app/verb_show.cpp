@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "families/language/continuation.h"
 #include "lab/host.h"
 #include "lab/view.h"
 #include "report/csv_table.h"
@@ -20,10 +21,15 @@ namespace {
 struct Options {
     std::string what;
     bool config = false, checks = false, log = false, ledger = false;
+    std::string prompt;
     OutputForm form;
 };
 
 void show_study(const Session& session, const lab::Store& store, const Options& options) {
+    if (!options.prompt.empty()) {
+        throw base::Error(base::ErrorKind::usage, "'" + options.what + "' is a study, and every run has a model of its own",
+                          "name a run of its table: plumb show " + options.what);
+    }
     if (options.ledger) {
         throw base::Error(base::ErrorKind::usage, "'" + options.what + "' is a study, and every run has a ledger of its own",
                           "name a run of its table: plumb show " + options.what);
@@ -102,6 +108,8 @@ void show_run(const Session& session, const lab::Store& store, const Options& op
         }
         print_table(session, report::csv_table("ledger of " + record.run, base::read_file(folder / "artifacts" / "ledger.csv")),
                     options.form);
+    } else if (!options.prompt.empty()) {
+        std::cout << families::language::continued(record, folder, options.prompt) << "\n";
     } else {
         print_table(session, run_table(record), options.form);
         std::cerr << "files: " << folder.string() << "\n";
@@ -118,10 +126,15 @@ void add_show(CLI::App& app, Session& session) {
     auto* checks =
         verb->add_flag("--checks", options->checks, "what the output was compared with, and the line that repeats it")->excludes(config);
     auto* log = verb->add_flag("--log", options->log, "log of one run")->excludes(config)->excludes(checks);
-    verb->add_flag("--ledger", options->ledger, "every pseudo-label of one run of cotrain")
+    auto* ledger = verb->add_flag("--ledger", options->ledger, "every pseudo-label of one run of cotrain")
+                       ->excludes(config)
+                       ->excludes(checks)
+                       ->excludes(log);
+    verb->add_option("--sample", options->prompt, "a text that the model of one run of language goes on with")
         ->excludes(config)
         ->excludes(checks)
-        ->excludes(log);
+        ->excludes(log)
+        ->excludes(ledger);
     add_output_form(*verb, options->form);
     verb->callback([options, &session] {
         const lab::Store store = session.store();
@@ -130,7 +143,7 @@ void add_show(CLI::App& app, Session& session) {
         const bool looks_like_run = !options->what.empty() && std::isxdigit(static_cast<unsigned char>(options->what.front())) &&
                                     options->what.size() >= 4 &&
                                     options->what.find_first_not_of("0123456789abcdefTZ.-") == std::string::npos;
-        if (!is_study && (looks_like_run || options->log || options->ledger))
+        if (!is_study && (looks_like_run || options->log || options->ledger || !options->prompt.empty()))
             show_run(session, store, *options);
         else
             show_study(session, store, *options);
