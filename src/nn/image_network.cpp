@@ -3,20 +3,12 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/batch_norm_function.h"
-
 namespace plumb::nn {
 
 namespace {
 
 constexpr double momentum = 0.1;
 constexpr double epsilon = 1e-5;
-
-/// `y` is nobody else's.
-at::Tensor finished(at::Tensor y, const at::Tensor& added, bool relu) {
-    if (added.defined()) y += added;
-    return relu ? y.relu_() : y;
-}
 
 }  // namespace
 
@@ -38,16 +30,21 @@ struct ImageNetwork::Form {
     std::vector<Block> blocks;
     at::Tensor fc_weight, fc_bias;
 
-    /// unit_of(unit, x, added, relu) is convolution and norm, plus `added` where it is defined, and a ReLU; linear(x) the last layer.
+    /// unit_of(unit, x) is convolution and norm, linear(x) the last layer.
     template <class UnitOf, class Linear>
     at::Tensor run(at::Tensor x, const UnitOf& unit_of, const Linear& linear) const {
         for (const Stem& part : stem) {
             const std::int64_t padding = part.pool % 2 == 1 ? part.pool / 2 : 0;
-            x = at::max_pool2d(unit_of(part.unit, x, at::Tensor(), true), {part.pool, part.pool}, {2, 2}, {padding, padding});
+            x = at::max_pool2d(unit_of(part.unit, x).relu_(), {part.pool, part.pool}, {2, 2}, {padding, padding});
         }
         for (const Block& block : blocks) {
-            const at::Tensor added = block.shortcut ? unit_of(*block.shortcut, x, at::Tensor(), false) : x;
-            for (const Unit& unit : block.path) x = unit_of(unit, x, &unit == &block.path.back() ? added : at::Tensor(), true);
+            at::Tensor y = x;
+            for (const Unit& unit : block.path) {
+                y = unit_of(unit, y);
+                if (&unit != &block.path.back()) y.relu_();
+            }
+            y += block.shortcut ? unit_of(*block.shortcut, x) : x;
+            x = y.relu_();
         }
         return linear(at::adaptive_avg_pool2d(x, {1, 1}).flatten(1));
     }
@@ -77,16 +74,12 @@ ImageNetwork::ImageNetwork(const ImageLayout& layout, const ImageTensors& tensor
 ImageNetwork::~ImageNetwork() = default;
 
 at::Tensor ImageNetwork::logits(const at::Tensor& images, Norms norms) const {
-    const auto unit_of = [&](const Unit& unit, const at::Tensor& x, const at::Tensor& added, bool relu) {
+    const auto unit_of = [&](const Unit& unit, const at::Tensor& x) {
         const at::Tensor y = at::conv2d(x, unit.weight, {}, unit.stride, unit.padding);
+        if (norms == Norms::batch) return at::batch_norm(y, unit.scale, unit.shift, {}, {}, true, momentum, epsilon, false);
         const bool learning = norms == Norms::learning;
         if (learning) ++*unit.batches.mutable_data_ptr<std::int64_t>();
-        if (learning && y.scalar_type() == at::kFloat)
-            return batch_norm_learning(y, {unit.scale, unit.shift, unit.mean, unit.variance}, added, relu, momentum, epsilon);
-        const bool running = norms != Norms::batch;
-        return finished(at::batch_norm(y, unit.scale, unit.shift, running ? unit.mean : at::Tensor(),
-                                       running ? unit.variance : at::Tensor(), norms != Norms::running, momentum, epsilon, false),
-                        added, relu);
+        return at::batch_norm(y, unit.scale, unit.shift, unit.mean, unit.variance, learning, momentum, epsilon, false);
     };
     return form_->run(images, unit_of, [&](const at::Tensor& x) { return at::linear(x, form_->fc_weight, form_->fc_bias); });
 }
@@ -94,10 +87,10 @@ at::Tensor ImageNetwork::logits(const at::Tensor& images, Norms norms) const {
 at::Tensor ImageNetwork::reference_logits(const at::Tensor& images) const {
     const auto wide = [](const at::Tensor& t) { return t.to(at::kDouble).contiguous(); };
     const auto per_channel = [&](const at::Tensor& t) { return wide(t).view({1, -1, 1, 1}); };
-    const auto unit_of = [&](const Unit& unit, const at::Tensor& x, const at::Tensor& added, bool relu) {
+    const auto unit_of = [&](const Unit& unit, const at::Tensor& x) {
         const at::Tensor y = at::conv2d(x, wide(unit.weight), {}, unit.stride, unit.padding);
-        const at::Tensor scale = per_channel(unit.scale) / (per_channel(unit.variance) + epsilon).sqrt();
-        return finished((y - per_channel(unit.mean)) * scale + per_channel(unit.shift), added, relu);
+        return (y - per_channel(unit.mean)) / (per_channel(unit.variance) + epsilon).sqrt() * per_channel(unit.scale) +
+               per_channel(unit.shift);
     };
     return form_->run(wide(images), unit_of, [&](const at::Tensor& x) { return x.mm(wide(form_->fc_weight).t()) + wide(form_->fc_bias); });
 }

@@ -110,31 +110,6 @@ TEST(ImageClassifier, GradientsAreWhatFiniteDifferencesSay) {
     }
 }
 
-TEST(ImageClassifier, LearningNormsHaveTheGradientsOfLibTorchs) {
-    // slope() differentiates LibTorch's batch norm, ReLU and sum; an epoch of one batch by plain descent steps along plumb's own.
-    for (const auto& [network, side] : {std::pair("cnn", 8), std::pair("resnet18", 64)}) {
-        const MadeImages images(5, side, 3);
-        ImageClassifierForm form = small_classifier(network);
-        form.optimizer.rule = Rule::sgd;
-        form.rate = 1;
-        form.batch = 5;
-        const auto classifier = make_image_classifier(form), taught = make_image_classifier(form);
-        taught->epoch(images.set(), images.examples);
-        const std::vector<std::string> some = {"conv1.weight", "layer2.0.bn1.bias", "layer2.0.bn2.weight", "layer2.0.downsample.1.weight"};
-        for (const std::string& name : network == std::string("cnn") ? classifier->names() : some) {
-            const std::vector<float> gradient = classifier->slope(images.set(), images.examples, name).gradient;
-            if (gradient.empty()) continue;
-            const std::vector<float> before = classifier->values(name), after = taught->values(name);
-            double difference = 0;
-            for (std::size_t i = 0; i < gradient.size(); ++i) {
-                const double off = static_cast<double>(before[i]) - static_cast<double>(after[i]) - static_cast<double>(gradient[i]);
-                difference += off * off;
-            }
-            EXPECT_LT(std::sqrt(difference), 2e-3 * std::sqrt(sum_of_squares(gradient))) << network << " " << name;
-        }
-    }
-}
-
 TEST(ImageClassifier, NormsLearnMeanAndUnbiasedVariance) {
     // Channel c of the first convolution is colour c of the pixel itself, so its statistics are those of the bytes.
     const MadeImages images(4, 8, 3);
