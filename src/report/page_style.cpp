@@ -59,7 +59,7 @@ tr:has(:target),:target>td{background:var(--card)}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .prose{min-width:13em;overflow-wrap:anywhere}
 .word{font-size:13px;font-weight:600;white-space:nowrap}.run{font:12.5px/1.75 ui-monospace,"DejaVu Sans Mono",monospace}.good{color:var(--good)}.doubtful{color:var(--doubtful)}.bad{color:var(--bad)}.doubt li.bad,.doubt li.doubtful{color:inherit}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;font-size:14px;margin:8px 0 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;font-size:14px;margin:8px 0 0}dt{grid-column:1;color:var(--soft)}dd{grid-column:2;margin:0;overflow-wrap:anywhere}
 @media(max-width:560px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:6px}h1{font-size:23px}}
 #vg-tooltip-element.page-theme{background:var(--paper);color:var(--ink);border:1px solid var(--line);border-radius:6px;box-shadow:0 3px 14px #0003;font:12.5px/1.45 inherit;padding:7px 10px}
 #vg-tooltip-element.page-theme table{width:auto;font-size:12.5px}#vg-tooltip-element.page-theme td{border:0;padding:1px 5px;max-width:36ch;overflow-wrap:anywhere;white-space:normal}
