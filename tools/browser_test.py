@@ -250,10 +250,11 @@ def test_structure_is_accessible(browser):
     require(len(ids) == len(set(ids)), "an id is used twice")
 
 
-def test_fits_a_narrow_screen(browser):
-    page = browser.open(width=390)
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    require(wide <= 0, f"the page is {wide} pixels wider than a phone")
+def test_fits_narrow_and_wide_screens(browser):
+    for width in (390, 1300):
+        page = browser.open(width=width)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        require(wide <= 0, f"the page is {wide} pixels wider than a screen of {width}")
 
 
 def run_tests(browser):
