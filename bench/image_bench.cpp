@@ -183,11 +183,9 @@ void register_all() {
     const char* python = std::getenv("PLUMB_IMAGE_PEER");
     if (python == nullptr) return;
     for (const char* pass : {"pillow", "io"}) {
-        benchmark::RegisterBenchmark((std::string("peer/") + pass).c_str(),
-                                     [python, pass](benchmark::State& state) { beside(state, python, pass); })
-            ->Iterations(rounds)
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        bench::register_timed(std::string("peer/") + pass, [python, pass](benchmark::State& state) {
+            beside(state, python, pass);
+        })->Iterations(rounds);
     }
 }
 

@@ -94,10 +94,8 @@ void measure_alone(benchmark::State& state, const Workload& workload) {
 
 void register_all() {
     const auto add = [](const char* kind, const Workload& workload, auto measure) {
-        benchmark::RegisterBenchmark((std::string(kind) + workload.name).c_str(),
-                                     [&workload, measure](benchmark::State& state) { measure(state, workload); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        bench::register_timed(std::string(kind) + workload.name,
+                              [&workload, measure](benchmark::State& state) { measure(state, workload); });
     };
     if (nn::torch_version().empty()) return;
     for (const Workload& workload : pairs) add("pair/", workload, pair_epochs);

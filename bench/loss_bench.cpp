@@ -160,35 +160,31 @@ void measure_memory(benchmark::State& state, const Workload& workload, const std
     }
 }
 
-template <class Run>
-benchmark::internal::Benchmark* add(const std::string& name, const Run& run) {
-    return benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Unit(benchmark::kMillisecond);
-}
-
 void register_all() {
     for (const Workload& workload : workloads()) {
         // First, while the process is small: what an earlier form freed could be taken again without being seen.
         for (const std::string& name : nn::loss_form_names())
-            add("memory/" + workload.name + "/" + name, [=](benchmark::State& state) {
+            bench::register_timed("memory/" + workload.name + "/" + name, [=](benchmark::State& state) {
                 measure_memory(state, workload, name);
             })->Iterations(1);
     }
     for (const int threads : {1, 2}) {
         const Workload batch{"frozen/" + std::to_string(threads) + "/batch", false, threads, Precision::highest, batch_rows};
-        add("kernel/" + batch.name, [=](benchmark::State& state) { measure_kernel(state, batch, true); })->Iterations(1);
+        bench::register_timed("kernel/" + batch.name, [=](benchmark::State& state) { measure_kernel(state, batch, true); })->Iterations(1);
     }
     for (const Workload& workload : low_precision_workloads())
-        add("kernel/" + workload.name, [=](benchmark::State& state) { measure_kernel(state, workload, true); });
+        bench::register_timed("kernel/" + workload.name, [=](benchmark::State& state) { measure_kernel(state, workload, true); });
     for (const Workload& workload : workloads()) {
-        add("kernel/" + workload.name, [=](benchmark::State& state) { measure_kernel(state, workload, true); });
+        bench::register_timed("kernel/" + workload.name, [=](benchmark::State& state) { measure_kernel(state, workload, true); });
         if (!workload.trains_weight)
-            add("kernel/evaluate/" + std::to_string(workload.threads),
-                [=](benchmark::State& state) { measure_kernel(state, workload, false); });
+            bench::register_timed("kernel/evaluate/" + std::to_string(workload.threads),
+                                  [=](benchmark::State& state) { measure_kernel(state, workload, false); });
     }
     for (const Workload& workload : workloads()) {
         for (const std::string& name : nn::loss_form_names()) {
             if (name == "fused") continue;
-            add("step/" + workload.name + "/" + name, [=](benchmark::State& state) { pair_steps(state, workload, name); });
+            bench::register_timed("step/" + workload.name + "/" + name,
+                                  [=](benchmark::State& state) { pair_steps(state, workload, name); });
         }
     }
 }

@@ -188,15 +188,10 @@ void pair_steps(benchmark::State& state, const Workload& workload) {
 
 void register_all() {
     for (const Workload& workload : workloads) {
-        benchmark::RegisterBenchmark((std::string("kernel/") + workload.name).c_str(),
-                                     [&workload](benchmark::State& state) { measure_kernel(state, workload); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        bench::register_timed(std::string("kernel/") + workload.name,
+                              [&workload](benchmark::State& state) { measure_kernel(state, workload); });
         if (nn::lstm_gradient_names().empty()) continue;
-        benchmark::RegisterBenchmark((std::string("step/") + workload.name).c_str(),
-                                     [&workload](benchmark::State& state) { pair_steps(state, workload); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        bench::register_timed(std::string("step/") + workload.name, [&workload](benchmark::State& state) { pair_steps(state, workload); });
     }
 }
 

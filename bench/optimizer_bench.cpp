@@ -84,9 +84,7 @@ void measure(benchmark::State& state, const Workload& workload) {
 
 int main(int argc, char** argv) {
     for (const plumb::Workload& workload : plumb::workloads) {
-        benchmark::RegisterBenchmark(workload.name, [&workload](benchmark::State& state) { plumb::measure(state, workload); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        plumb::bench::register_timed(workload.name, [&workload](benchmark::State& state) { plumb::measure(state, workload); });
     }
     benchmark::AddCustomContext("LibTorch", plumb::nn::torch_version().empty() ? "absent" : plumb::nn::torch_version());
     return plumb::bench::run_registered(argc, argv);

@@ -41,6 +41,11 @@ struct Pairs {
     }
 };
 
+/// One benchmark that sets its iterations' time itself, as Pairs::sample() does.
+inline benchmark::internal::Benchmark* register_timed(const std::string& name, const std::function<void(benchmark::State&)>& measure) {
+    return benchmark::RegisterBenchmark(name.c_str(), measure)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+
 /// Runs what was registered. Returns the exit code of main().
 inline int run_registered(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);

@@ -2,9 +2,11 @@
 #include "families/cotrain_fixture.h"
 
 #include <random>
+#include <utility>
 
 #include "base/file.h"
 #include "families/cotrain/family.h"
+#include "families/one_point.h"
 
 namespace plumb::test {
 
@@ -32,27 +34,11 @@ TwoViewFiles::TwoViewFiles(double noise0, double noise1)
 lab::Settings TwoViewFiles::settings(const lab::Settings& changed) const {
     lab::Settings made = {
         {"view0", view0}, {"view1", view1}, {"splits", std::int64_t{3}}, {"rounds", std::int64_t{4}}, {"threads", std::int64_t{1}}};
-    for (const lab::Setting& setting : changed) {
-        std::erase_if(made, [&](const lab::Setting& each) { return each.name == setting.name; });
-        made.push_back(setting);
-    }
-    return made;
+    return with_changes(std::move(made), changed);
 }
 
 lab::Study cotrain_study(const lab::Settings& settings) {
-    lab::Study study;
-    study.name = study.title = "cotrain";
-    lab::Experiment experiment;
-    experiment.name = "main";
-    experiment.family = "cotrain";
-    for (const lab::Setting& setting : settings) {
-        lab::Axis axis;
-        axis.keys = {setting.name};
-        axis.values = {{setting.value}};
-        experiment.axes.push_back(std::move(axis));
-    }
-    study.experiments.push_back(std::move(experiment));
-    return study;
+    return one_point_study("cotrain", settings);
 }
 
 int run_cotrain(const lab::Store& store, const lab::Study& study, const std::function<void()>& started) {

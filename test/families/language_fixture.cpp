@@ -2,10 +2,12 @@
 #include "families/language_fixture.h"
 
 #include <array>
+#include <utility>
 
 #include "base/file.h"
 #include "base/random.h"
 #include "families/language/family.h"
+#include "families/one_point.h"
 
 namespace plumb::test {
 
@@ -50,27 +52,11 @@ lab::Settings TextFiles::settings(const lab::Settings& changed) const {
                           {"evaluate", std::int64_t{5}},
                           {"scored", std::int64_t{8}},
                           {"sample", std::int64_t{4}}};
-    for (const lab::Setting& setting : changed) {
-        std::erase_if(made, [&](const lab::Setting& each) { return each.name == setting.name; });
-        made.push_back(setting);
-    }
-    return made;
+    return with_changes(std::move(made), changed);
 }
 
 lab::Study language_study(const lab::Settings& settings) {
-    lab::Study study;
-    study.name = study.title = "language";
-    lab::Experiment experiment;
-    experiment.name = "main";
-    experiment.family = "language";
-    for (const lab::Setting& setting : settings) {
-        lab::Axis axis;
-        axis.keys = {setting.name};
-        axis.values = {{setting.value}};
-        experiment.axes.push_back(std::move(axis));
-    }
-    study.experiments.push_back(std::move(experiment));
-    return study;
+    return one_point_study("language", settings);
 }
 
 int run_language(const lab::Store& store, const lab::Study& study) {

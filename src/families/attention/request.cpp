@@ -8,17 +8,13 @@
 #include "base/version.h"
 #include "families/attention/declarations.h"
 #include "families/attention/problem_file.h"
+#include "lab/setting.h"
 
 namespace plumb::families::attention {
 
 namespace {
 
 namespace ka = kernels::attention;
-
-template <class T>
-const T& setting(const lab::Settings& settings, std::string_view name) {
-    return std::get<T>(*lab::find(settings, name));
-}
 
 ka::MaskKind mask_kind(const std::string& name) {
     for (const auto& [kind, known] : mask_names()) {
@@ -40,11 +36,11 @@ ka::Precision precision_named(const std::string& wanted) {
 }
 
 ka::Layout layout_of(const lab::Settings& settings) {
-    return setting<std::string>(settings, "layout") == "bhnd" ? ka::Layout::bhnd : ka::Layout::bnhd;
+    return lab::setting<std::string>(settings, "layout") == "bhnd" ? ka::Layout::bhnd : ka::Layout::bnhd;
 }
 
 bool is_backward(const lab::Settings& settings) {
-    return setting<std::string>(settings, "direction") == "backward";
+    return lab::setting<std::string>(settings, "direction") == "backward";
 }
 
 lab::Value& value_of(lab::Settings& settings, std::string_view name) {
@@ -79,7 +75,7 @@ void resolve_from_file(lab::Settings& settings, const std::string& file) {
     for (const auto& [name, value] : stated) take_from_file(settings, file, name, value);
     if (facts.mask != ka::MaskKind::none) {
         take_from_file(settings, file, "mask", mask_name(facts.mask));
-    } else if (const ka::MaskKind asked = mask_kind(setting<std::string>(settings, "mask"));
+    } else if (const ka::MaskKind asked = mask_kind(lab::setting<std::string>(settings, "mask"));
                asked == ka::MaskKind::boolean || asked == ka::MaskKind::key_padding) {
         throw base::Error(base::ErrorKind::usage, file + " has no tensor 'mask', which mask=" + mask_name(asked) + " needs",
                           "add it to the file, or choose mask=none, causal or sliding_window");
@@ -89,7 +85,8 @@ void resolve_from_file(lab::Settings& settings, const std::string& file) {
 }
 
 void resolve_key_heads(lab::Settings& settings) {
-    const std::int64_t heads = setting<std::string>(settings, "stage") == "queries" ? 1 : setting<std::int64_t>(settings, "heads");
+    const std::int64_t heads =
+        lab::setting<std::string>(settings, "stage") == "queries" ? 1 : lab::setting<std::int64_t>(settings, "heads");
     lab::Value& key_heads = value_of(settings, "key_heads");
     const std::int64_t asked = std::get<std::int64_t>(key_heads);
     if (asked != 0 && heads % asked != 0) {
@@ -113,33 +110,33 @@ std::string filled_in(std::string text, const lab::Settings& settings) {
 }  // namespace
 
 Request read_request(const lab::Settings& settings, std::uint64_t seed) {
-    const std::string& stage = setting<std::string>(settings, "stage");
+    const std::string& stage = lab::setting<std::string>(settings, "stage");
     Request request;
     CaseKey& cases = request.cases;
     ka::Shape& shape = cases.shape;
-    shape.batch = stage == "batch" ? setting<std::int64_t>(settings, "batch") : 1;
-    shape.heads = stage == "queries" ? 1 : setting<std::int64_t>(settings, "heads");
-    shape.queries = setting<std::int64_t>(settings, "queries");
-    shape.keys = setting<std::int64_t>(settings, "keys");
-    shape.head_dim = setting<std::int64_t>(settings, "head_dim");
-    shape.value_dim = setting<std::int64_t>(settings, "value_dim");
-    shape.key_heads = setting<std::int64_t>(settings, "key_heads");
-    cases.options.mask = mask_kind(setting<std::string>(settings, "mask"));
-    cases.options.left = setting<std::int64_t>(settings, "window_left");
-    cases.options.right = setting<std::int64_t>(settings, "window_right");
+    shape.batch = stage == "batch" ? lab::setting<std::int64_t>(settings, "batch") : 1;
+    shape.heads = stage == "queries" ? 1 : lab::setting<std::int64_t>(settings, "heads");
+    shape.queries = lab::setting<std::int64_t>(settings, "queries");
+    shape.keys = lab::setting<std::int64_t>(settings, "keys");
+    shape.head_dim = lab::setting<std::int64_t>(settings, "head_dim");
+    shape.value_dim = lab::setting<std::int64_t>(settings, "value_dim");
+    shape.key_heads = lab::setting<std::int64_t>(settings, "key_heads");
+    cases.options.mask = mask_kind(lab::setting<std::string>(settings, "mask"));
+    cases.options.left = lab::setting<std::int64_t>(settings, "window_left");
+    cases.options.right = lab::setting<std::int64_t>(settings, "window_right");
     cases.options.layout = layout_of(settings);
-    cases.options.dtype = base::parse_dtype(setting<std::string>(settings, "dtype"));
-    cases.options.bias = setting<bool>(settings, "bias");
-    cases.scale = static_cast<float>(setting<double>(settings, "scale"));
-    cases.distribution = setting<std::string>(settings, "inputs");
-    cases.file = setting<std::string>(settings, "input");
+    cases.options.dtype = base::parse_dtype(lab::setting<std::string>(settings, "dtype"));
+    cases.options.bias = lab::setting<bool>(settings, "bias");
+    cases.scale = static_cast<float>(lab::setting<double>(settings, "scale"));
+    cases.distribution = lab::setting<std::string>(settings, "inputs");
+    cases.file = lab::setting<std::string>(settings, "input");
     cases.seed = seed;
-    request.implementation = setting<std::string>(settings, "impl");
-    request.isa = setting<std::string>(settings, "isa");
-    request.precision = precision_named(setting<std::string>(settings, "precision"));
-    request.threads = static_cast<int>(setting<std::int64_t>(settings, "threads"));
-    request.tries = static_cast<std::size_t>(setting<std::int64_t>(settings, "tries"));
-    request.output = setting<std::string>(settings, "output");
+    request.implementation = lab::setting<std::string>(settings, "impl");
+    request.isa = lab::setting<std::string>(settings, "isa");
+    request.precision = precision_named(lab::setting<std::string>(settings, "precision"));
+    request.threads = static_cast<int>(lab::setting<std::int64_t>(settings, "threads"));
+    request.tries = static_cast<std::size_t>(lab::setting<std::int64_t>(settings, "tries"));
+    request.output = lab::setting<std::string>(settings, "output");
     cases.backward = is_backward(settings);
     return request;
 }
@@ -152,7 +149,7 @@ std::map<std::string, std::string> Request::about() const {
 
 lab::Settings resolve(lab::Settings settings) {
     // Where a file's heads do not fit together, reading it names both shapes.
-    if (const std::string file = setting<std::string>(settings, "input"); !file.empty())
+    if (const std::string file = lab::setting<std::string>(settings, "input"); !file.empty())
         resolve_from_file(settings, file);
     else
         resolve_key_heads(settings);

@@ -9,6 +9,7 @@
 #include "base/memory_watch.h"
 #include "families/compression/break_even.h"
 #include "families/compression/memory.h"
+#include "lab/setting.h"
 
 namespace plumb::families::compression {
 
@@ -18,11 +19,6 @@ namespace kc = kernels::codec;
 
 /// How the notebook repeated its files is not known; that moves the ratios of small chunks by up to 0.07 %.
 constexpr double published_tolerance = 1e-3;
-
-template <class T>
-const T& setting(const lab::Settings& settings, std::string_view name) {
-    return std::get<T>(*lab::find(settings, name));
-}
 
 [[noreturn]] void unsupported(const std::string& message, const std::string& hint) {
     throw base::Error(base::ErrorKind::unsupported, message, hint);
@@ -42,13 +38,13 @@ int read_level(const std::string& text) {
 
 kc::Options read_options(const lab::Settings& settings) {
     kc::Options options;
-    if (const auto& level = setting<std::string>(settings, "level"); level != "default") options.level = read_level(level);
-    const auto& element = setting<std::string>(settings, "element");
+    if (const auto& level = lab::setting<std::string>(settings, "level"); level != "default") options.level = read_level(level);
+    const auto& element = lab::setting<std::string>(settings, "element");
     options.automatic = element == "auto";
     if (element != "default" && element != "auto") options.element = kc::element_named(element);
-    if (const auto rle = setting<std::int64_t>(settings, "rle"); rle >= 0) options.rle = static_cast<int>(rle);
-    if (const auto delta = setting<std::int64_t>(settings, "delta"); delta >= 0) options.delta = static_cast<int>(delta);
-    if (const auto& bitpack = setting<std::string>(settings, "bitpack"); bitpack != "default") options.bitpack = bitpack == "yes";
+    if (const auto rle = lab::setting<std::int64_t>(settings, "rle"); rle >= 0) options.rle = static_cast<int>(rle);
+    if (const auto delta = lab::setting<std::int64_t>(settings, "delta"); delta >= 0) options.delta = static_cast<int>(delta);
+    if (const auto& bitpack = lab::setting<std::string>(settings, "bitpack"); bitpack != "default") options.bitpack = bitpack == "yes";
     return options;
 }
 
@@ -86,11 +82,11 @@ base::Interval throughput(std::size_t bytes, const base::Interval& seconds) {
 }  // namespace
 
 lab::Settings resolve(lab::Settings settings) {
-    const auto chunks = setting<std::int64_t>(settings, "chunks");
+    const auto chunks = lab::setting<std::int64_t>(settings, "chunks");
     if (chunks == 0) return settings;
-    std::int64_t total = setting<std::int64_t>(settings, "total");
-    if (total == 0) total = setting<std::int64_t>(settings, "repeat_to");
-    if (total == 0) total = content_bytes(setting<std::string>(settings, "file"));
+    std::int64_t total = lab::setting<std::int64_t>(settings, "total");
+    if (total == 0) total = lab::setting<std::int64_t>(settings, "repeat_to");
+    if (total == 0) total = content_bytes(lab::setting<std::string>(settings, "file"));
     for (lab::Setting& each : settings) {
         if (each.name == "chunk") each.value = std::max<std::int64_t>(1, (total + chunks - 1) / chunks);
         if (each.name == "chunks" || each.name == "total") each.value = std::int64_t{0};
@@ -101,19 +97,20 @@ lab::Settings resolve(lab::Settings settings) {
 Request read_request(const lab::Settings& settings) {
     Request request;
     EngineRequest& engine = request.engine;
-    engine.device = setting<std::string>(settings, "device");
-    engine.codec = setting<std::string>(settings, "codec");
+    engine.device = lab::setting<std::string>(settings, "device");
+    engine.codec = lab::setting<std::string>(settings, "codec");
     engine.options = read_options(settings);
-    engine.workers = static_cast<std::size_t>(setting<std::int64_t>(settings, "workers"));
-    engine.content = load_content(setting<std::string>(settings, "file"), setting<std::int64_t>(settings, "repeat_to"));
-    engine.chunks = cut(*engine.content, static_cast<std::size_t>(setting<std::int64_t>(settings, "chunk")));
-    request.directions = read_directions(setting<std::string>(settings, "direction"));
-    request.metadata_bytes_per_chunk = setting<std::string>(settings, "metadata") == "32" ? 8 : 16;
+    engine.workers = static_cast<std::size_t>(lab::setting<std::int64_t>(settings, "workers"));
+    engine.content = load_content(lab::setting<std::string>(settings, "file"), lab::setting<std::int64_t>(settings, "repeat_to"));
+    engine.chunks = cut(*engine.content, static_cast<std::size_t>(lab::setting<std::int64_t>(settings, "chunk")));
+    request.directions = read_directions(lab::setting<std::string>(settings, "direction"));
+    request.metadata_bytes_per_chunk = lab::setting<std::string>(settings, "metadata") == "32" ? 8 : 16;
     const bool default_options =
-        setting<std::string>(settings, "level") == "default" && setting<std::string>(settings, "element") == "default";
+        lab::setting<std::string>(settings, "level") == "default" && lab::setting<std::string>(settings, "element") == "default";
     if (default_options) {
-        request.published = published_ratio(engine.codec, setting<std::string>(settings, "file"),
-                                            setting<std::int64_t>(settings, "repeat_to"), setting<std::int64_t>(settings, "chunk"));
+        request.published =
+            published_ratio(engine.codec, lab::setting<std::string>(settings, "file"), lab::setting<std::int64_t>(settings, "repeat_to"),
+                            lab::setting<std::int64_t>(settings, "chunk"));
     }
     return request;
 }

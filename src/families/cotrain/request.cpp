@@ -13,22 +13,18 @@
 #include "families/cotrain/image_list.h"
 #include "families/cotrain/image_views.h"
 #include "families/cotrain/near_copies.h"
+#include "lab/setting.h"
 
 namespace plumb::families::cotrain {
 
 namespace {
 
-template <class T>
-const T& setting(const lab::Settings& settings, std::string_view name) {
-    return std::get<T>(*lab::find(settings, name));
-}
-
 const std::string& word(const lab::Settings& settings, std::string_view name) {
-    return setting<std::string>(settings, name);
+    return lab::setting<std::string>(settings, name);
 }
 
 std::int64_t whole(const lab::Settings& settings, std::string_view name) {
-    return setting<std::int64_t>(settings, name);
+    return lab::setting<std::int64_t>(settings, name);
 }
 
 [[noreturn]] void unsupported(const std::string& message, const std::string& hint) {
@@ -125,7 +121,7 @@ NetworkOptions network_options(const lab::Settings& settings) {
     const std::int64_t resize = whole(settings, "resize"), crop = whole(settings, "crop");
     if (resize > 0 && resize < crop)
         unsupported("resize=" + std::to_string(resize) + " is smaller than crop=" + std::to_string(crop), "resize=0, or at least crop");
-    return {whole(settings, "epochs"),   whole(settings, "batch"),      setting<double>(settings, "rate"),
+    return {whole(settings, "epochs"),   whole(settings, "batch"),      lab::setting<double>(settings, "rate"),
             word(settings, "optimizer"), word(settings, "precision"),   word(settings, "normalise") == "imagenet",
             word(settings, "weights"),   whole(settings, "fit_threads")};
 }
@@ -188,7 +184,7 @@ std::map<std::string, std::string> digest_files(const lab::Settings& settings) {
 Request read_request(const lab::Settings& settings) {
     Request request;
     Options& options = request.options;
-    options.learner = {word(settings, "learner"), setting<double>(settings, "ridge"), setting<double>(settings, "smoothing")};
+    options.learner = {word(settings, "learner"), lab::setting<double>(settings, "ridge"), lab::setting<double>(settings, "smoothing")};
     options.standardise = word(settings, "scale") == "standard";
     options.even = word(settings, "scale") == "even";
     if ((options.standardise || options.even) && options.learner.name == "multinomial_nb")
@@ -210,23 +206,23 @@ Request read_request(const lab::Settings& settings) {
             unsupported("class " + data->classes[label] + " has no label: no learner can ever give it", "labels: at least 1 a class");
     }
     options.split.validation = whole(settings, "validation");
-    options.split.test = setting<double>(settings, "test");
+    options.split.test = lab::setting<double>(settings, "test");
     options.selection = selection_named(word(settings, "selection"));
     options.exchange = choice<Exchange>(settings, "exchange", exchange_names());
     options.training = choice<Training>(settings, "training", training_names());
     options.joint = choice<Joint>(settings, "joint", joint_names());
     options.notebook = word(settings, "rule") == "notebook";
-    options.take = setting<double>(settings, "take");
+    options.take = lab::setting<double>(settings, "take");
     options.picks = counts_by_class("picks", word(settings, "picks"), data->classes);
     options.pool = whole(settings, "pool");
-    options.floor = setting<double>(settings, "floor");
+    options.floor = lab::setting<double>(settings, "floor");
     options.rounds = whole(settings, "rounds");
-    options.pseudo_weight = setting<double>(settings, "pseudo_weight");
-    options.calibrate = setting<bool>(settings, "calibrate");
-    options.gate = setting<double>(settings, "gate");
+    options.pseudo_weight = lab::setting<double>(settings, "pseudo_weight");
+    options.calibrate = lab::setting<bool>(settings, "calibrate");
+    options.gate = lab::setting<double>(settings, "gate");
     options.patience = whole(settings, "patience");
-    options.restore = setting<bool>(settings, "restore");
-    options.guard = setting<bool>(settings, "guard");
+    options.restore = lab::setting<bool>(settings, "restore");
+    options.guard = lab::setting<bool>(settings, "guard");
     require_sense(options);
     request.data = std::move(data);
     request.splits = whole(settings, "splits");

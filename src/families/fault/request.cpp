@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "families/fault/declarations.h"
+#include "lab/setting.h"
 
 namespace plumb::families::fault {
 
@@ -19,17 +20,12 @@ namespace kp = kernels::protect;
 constexpr std::int64_t tokens = 16384;
 constexpr std::int64_t trials_of_a_stratum = 192;
 
-template <class T>
-const T& setting(const lab::Settings& settings, std::string_view name) {
-    return std::get<T>(*lab::find(settings, name));
-}
-
 lab::Value& value_of(lab::Settings& settings, std::string_view name) {
     return std::ranges::find(settings, name, &lab::Setting::name)->value;
 }
 
 Task task_of(const lab::Settings& settings) {
-    const std::string& name = setting<std::string>(settings, "task");
+    const std::string& name = lab::setting<std::string>(settings, "task");
     return name == "campaign" ? Task::campaign : name == "clean" ? Task::clean : Task::overhead;
 }
 
@@ -47,13 +43,13 @@ void reset(lab::Settings& settings, std::string_view name) {
 }
 
 std::vector<kp::Site> sites_of(const lab::Settings& settings, const kp::Scheme& scheme) {
-    const std::string& name = setting<std::string>(settings, "site");
+    const std::string& name = lab::setting<std::string>(settings, "site");
     if (name == all_of_them) return {scheme.sites.begin(), scheme.sites.end()};
     return {kp::site_named(name)};
 }
 
 std::vector<kp::FaultModel> models_of(const lab::Settings& settings) {
-    const std::string& name = setting<std::string>(settings, "model");
+    const std::string& name = lab::setting<std::string>(settings, "model");
     if (name != all_of_them) return {kp::fault_model_named(name)};
     std::vector<kp::FaultModel> models;
     for (int i = 0; i < kp::fault_model_count; ++i) models.push_back(static_cast<kp::FaultModel>(i));
@@ -62,7 +58,7 @@ std::vector<kp::FaultModel> models_of(const lab::Settings& settings) {
 
 kp::Checks checks_of(const lab::Settings& settings) {
     const auto& names = check_sets();
-    const auto level = std::ranges::find(names, setting<std::string>(settings, "checks")) - names.begin();
+    const auto level = std::ranges::find(names, lab::setting<std::string>(settings, "checks")) - names.begin();
     constexpr std::ptrdiff_t outputs = 1, scores = 2, first_of_exponentials = 3;
     kp::Checks checks;
     checks.outputs = level >= outputs;
@@ -72,17 +68,17 @@ kp::Checks checks_of(const lab::Settings& settings) {
         level < first_of_exponentials
             ? kp::ExponentialCheck::none
             : static_cast<kp::ExponentialCheck>(static_cast<int>(kp::ExponentialCheck::sum) + static_cast<int>(level) - 3);
-    checks.second_weights = setting<std::int64_t>(settings, "weights") == 2;
+    checks.second_weights = lab::setting<std::int64_t>(settings, "weights") == 2;
     return checks;
 }
 
 /// B and H as they are run: their product divided by `scale`, heads first.
 ka::Shape scaled_shape(const lab::Settings& settings) {
-    const std::int64_t length = setting<std::int64_t>(settings, "length");
-    const std::int64_t dim = setting<std::int64_t>(settings, "head_dim");
-    const std::int64_t scale = setting<std::int64_t>(settings, "scale");
-    const std::int64_t heads = setting<std::int64_t>(settings, "heads");
-    const std::int64_t batch = setting<std::int64_t>(settings, "batch");
+    const std::int64_t length = lab::setting<std::int64_t>(settings, "length");
+    const std::int64_t dim = lab::setting<std::int64_t>(settings, "head_dim");
+    const std::int64_t scale = lab::setting<std::int64_t>(settings, "scale");
+    const std::int64_t heads = lab::setting<std::int64_t>(settings, "heads");
+    const std::int64_t batch = lab::setting<std::int64_t>(settings, "batch");
     ka::Shape shape{batch, std::max<std::int64_t>(heads / scale, 1), length, length, dim, dim};
     if (scale > heads) shape.batch = std::max<std::int64_t>(batch * heads / scale, 1);
     return shape;
@@ -103,12 +99,12 @@ std::string replay_line(const lab::Settings& settings, std::uint64_t seed) {
 
 lab::Settings resolve(lab::Settings settings) {
     const Task task = task_of(settings);
-    const kp::Scheme& scheme = kp::scheme(setting<std::string>(settings, "scheme"));
+    const kp::Scheme& scheme = kp::scheme(lab::setting<std::string>(settings, "scheme"));
     const bool timed = task == Task::overhead;
     replace_zero(settings, "heads", timed ? 32 : 1);
     replace_zero(settings, "head_dim", timed ? 128 : 64);
     replace_zero(settings, "length", timed ? 2048 : 512);
-    replace_zero(settings, "batch", timed ? std::max<std::int64_t>(tokens / setting<std::int64_t>(settings, "length"), 1) : 1);
+    replace_zero(settings, "batch", timed ? std::max<std::int64_t>(tokens / lab::setting<std::int64_t>(settings, "length"), 1) : 1);
     replace_zero(settings, "scale", timed ? 16 : 1);
     if (!is_fused(scheme) || scheme.level == kp::Level::none) {
         reset(settings, "checks");
@@ -120,9 +116,9 @@ lab::Settings resolve(lab::Settings settings) {
         for (const char* name : {"site", "model", "positions", "trials", "trial"}) reset(settings, name);
         return settings;
     }
-    const std::string& site = setting<std::string>(settings, "site");
+    const std::string& site = lab::setting<std::string>(settings, "site");
     if (site == "skipped_block") reset(settings, "model");
-    const bool drawn = setting<std::string>(settings, "positions") == "drawn";
+    const bool drawn = lab::setting<std::string>(settings, "positions") == "drawn";
     if (drawn) {
         const auto strata = static_cast<std::int64_t>(sites_of(settings, scheme).size() * models_of(settings).size());
         replace_zero(settings, "trials", std::max<std::int64_t>(strata, 1) * trials_of_a_stratum);
@@ -133,25 +129,25 @@ lab::Settings resolve(lab::Settings settings) {
 Request read_request(const lab::Settings& settings, std::uint64_t seed) {
     Request request;
     request.task = task_of(settings);
-    request.scheme = &kp::scheme(setting<std::string>(settings, "scheme"));
-    const std::string& level = setting<std::string>(settings, "level");
+    request.scheme = &kp::scheme(lab::setting<std::string>(settings, "scheme"));
+    const std::string& level = lab::setting<std::string>(settings, "level");
     request.protection.level = level == "default" ? request.scheme->level : kp::level_named(level);
     request.protection.checks = checks_of(settings);
-    request.protection.thresholds = kp::threshold_kind_named(setting<std::string>(settings, "thresholds"));
+    request.protection.thresholds = kp::threshold_kind_named(lab::setting<std::string>(settings, "thresholds"));
     request.shape = scaled_shape(settings);
     request.options.layout = ka::Layout::bhnd;
-    request.options.dtype = base::parse_dtype(setting<std::string>(settings, "dtype"));
-    request.options.mask = setting<std::string>(settings, "mask") == "causal" ? ka::MaskKind::causal : ka::MaskKind::none;
-    request.distribution = setting<std::string>(settings, "inputs");
-    request.threads = static_cast<int>(setting<std::int64_t>(settings, "threads"));
-    request.recovery = setting<bool>(settings, "recovery");
+    request.options.dtype = base::parse_dtype(lab::setting<std::string>(settings, "dtype"));
+    request.options.mask = lab::setting<std::string>(settings, "mask") == "causal" ? ka::MaskKind::causal : ka::MaskKind::none;
+    request.distribution = lab::setting<std::string>(settings, "inputs");
+    request.threads = static_cast<int>(lab::setting<std::int64_t>(settings, "threads"));
+    request.recovery = lab::setting<bool>(settings, "recovery");
     request.seed = seed;
     request.sites = sites_of(settings, *request.scheme);
     request.models = models_of(settings);
-    request.exhaustive = setting<std::string>(settings, "positions") == "exhaustive";
-    request.trials = setting<std::int64_t>(settings, "trials");
-    request.only_trial = setting<std::int64_t>(settings, "trial");
-    request.row_checks = setting<std::int64_t>(settings, "row_checks");
+    request.exhaustive = lab::setting<std::string>(settings, "positions") == "exhaustive";
+    request.trials = lab::setting<std::int64_t>(settings, "trials");
+    request.only_trial = lab::setting<std::int64_t>(settings, "trial");
+    request.row_checks = lab::setting<std::int64_t>(settings, "row_checks");
     request.replay = replay_line(settings, seed);
     return request;
 }

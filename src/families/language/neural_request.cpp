@@ -4,15 +4,11 @@
 #include "base/error.h"
 #include "families/language/embedding_file.h"
 #include "lab/declare.h"
+#include "lab/setting.h"
 
 namespace plumb::families::language {
 
 namespace {
-
-template <class T>
-const T& setting(const lab::Settings& settings, std::string_view name) {
-    return std::get<T>(*lab::find(settings, name));
-}
 
 kernels::optimizer::Rule rule_named(const std::string& name) {
     using kernels::optimizer::Rule;
@@ -24,16 +20,16 @@ nn::LanguageForm read_model(const lab::Settings& settings, const Request& reques
     model.architecture = request.model == "lstm" ? nn::Architecture::lstm : nn::Architecture::gpt1;
     model.vocabulary = static_cast<std::int64_t>(request.byte_pairs->size());
     model.context = request.chunks.length;
-    model.layers = setting<std::int64_t>(settings, "layers");
-    model.width = setting<std::int64_t>(settings, "width");
-    model.hidden = setting<std::int64_t>(settings, "hidden");
-    model.heads = setting<std::int64_t>(settings, "heads");
-    model.feed_forward = setting<std::int64_t>(settings, "feed_forward");
-    model.pre_norm = setting<bool>(settings, "pre_norm");
-    model.causal = setting<std::string>(settings, "mask") == "causal";
-    model.dropout = setting<double>(settings, "dropout");
-    model.train_embeddings = setting<bool>(settings, "train_embeddings");
-    model.output_bias = setting<std::string>(settings, "bias") != "none";
+    model.layers = lab::setting<std::int64_t>(settings, "layers");
+    model.width = lab::setting<std::int64_t>(settings, "width");
+    model.hidden = lab::setting<std::int64_t>(settings, "hidden");
+    model.heads = lab::setting<std::int64_t>(settings, "heads");
+    model.feed_forward = lab::setting<std::int64_t>(settings, "feed_forward");
+    model.pre_norm = lab::setting<bool>(settings, "pre_norm");
+    model.causal = lab::setting<std::string>(settings, "mask") == "causal";
+    model.dropout = lab::setting<double>(settings, "dropout");
+    model.train_embeddings = lab::setting<bool>(settings, "train_embeddings");
+    model.output_bias = lab::setting<std::string>(settings, "bias") != "none";
     return model;
 }
 
@@ -89,38 +85,38 @@ std::vector<lab::Parameter> neural_parameters() {
 
 NeuralRequest read_neural_request(const lab::Settings& settings, const Request& request) {
     NeuralRequest neural;
-    neural.exp_id = setting<std::string>(settings, "exp_id");
+    neural.exp_id = lab::setting<std::string>(settings, "exp_id");
     if (neural.exp_id.find('/') != std::string::npos || neural.exp_id == "..") {
         throw base::Error(base::ErrorKind::usage, "exp_id '" + neural.exp_id + "' is no name of a folder", "use letters, digits, - and _");
     }
     neural.form.model = read_model(settings, request);
-    neural.form.optimizer.rule = rule_named(setting<std::string>(settings, "optimizer"));
+    neural.form.optimizer.rule = rule_named(lab::setting<std::string>(settings, "optimizer"));
     const bool decays = neural.form.optimizer.rule != kernels::optimizer::Rule::adam;
-    neural.form.optimizer.decay = decays ? setting<double>(settings, "decay") : 0;
-    neural.form.optimizer.momentum = setting<double>(settings, "momentum");
-    neural.form.clip = setting<double>(settings, "clip");
+    neural.form.optimizer.decay = decays ? lab::setting<double>(settings, "decay") : 0;
+    neural.form.optimizer.momentum = lab::setting<double>(settings, "momentum");
+    neural.form.clip = lab::setting<double>(settings, "clip");
     neural.form.seed = request.seed;
     neural.form.threads = request.threads;
-    neural.embeddings = setting<std::string>(settings, "embeddings");
+    neural.embeddings = lab::setting<std::string>(settings, "embeddings");
     neural.bias_from_counts = neural.form.model.output_bias;
-    neural.schedule.rate = setting<double>(settings, "rate");
-    neural.schedule.warmup = setting<std::int64_t>(settings, "warmup");
-    neural.schedule.decline = decline_named(setting<std::string>(settings, "schedule"));
-    neural.epochs = setting<std::int64_t>(settings, "epochs");
-    neural.steps = setting<std::int64_t>(settings, "steps");
-    neural.evaluate = setting<std::int64_t>(settings, "evaluate");
-    neural.patience = setting<std::int64_t>(settings, "patience");
-    neural.accumulate = setting<std::int64_t>(settings, "accumulate");
-    neural.scored = setting<std::int64_t>(settings, "scored");
-    neural.sample = setting<std::int64_t>(settings, "sample");
-    neural.weighting = setting<std::string>(settings, "weighting") == "predictions" ? Weighting::predictions : Weighting::sequences;
-    neural.keep = setting<std::string>(settings, "keep");
-    neural.save_every = setting<double>(settings, "save");
+    neural.schedule.rate = lab::setting<double>(settings, "rate");
+    neural.schedule.warmup = lab::setting<std::int64_t>(settings, "warmup");
+    neural.schedule.decline = decline_named(lab::setting<std::string>(settings, "schedule"));
+    neural.epochs = lab::setting<std::int64_t>(settings, "epochs");
+    neural.steps = lab::setting<std::int64_t>(settings, "steps");
+    neural.evaluate = lab::setting<std::int64_t>(settings, "evaluate");
+    neural.patience = lab::setting<std::int64_t>(settings, "patience");
+    neural.accumulate = lab::setting<std::int64_t>(settings, "accumulate");
+    neural.scored = lab::setting<std::int64_t>(settings, "scored");
+    neural.sample = lab::setting<std::int64_t>(settings, "sample");
+    neural.weighting = lab::setting<std::string>(settings, "weighting") == "predictions" ? Weighting::predictions : Weighting::sequences;
+    neural.keep = lab::setting<std::string>(settings, "keep");
+    neural.save_every = lab::setting<double>(settings, "save");
     return neural;
 }
 
 std::map<std::string, std::string> digest_neural_inputs(const lab::Settings& settings) {
-    const auto& embeddings = setting<std::string>(settings, "embeddings");
+    const auto& embeddings = lab::setting<std::string>(settings, "embeddings");
     return embeddings.empty() ? std::map<std::string, std::string>{} : digest_embeddings(embeddings);
 }
 

@@ -5,30 +5,26 @@
 
 #include "families/language/curves.h"
 #include "families/language/log_folder.h"
+#include "lab/setting.h"
 
 namespace plumb::families::language {
 
 namespace {
 
-template <class T>
-const T& setting(const Request& request, std::string_view name) {
-    return std::get<T>(*lab::find(request.settings, name));
-}
-
 /// In the notebook's order; what plumb has no word for is what the notebook has by default.
 nlohmann::ordered_json arguments(const std::filesystem::path& folder, const Request& request, const NeuralRequest& neural) {
     nlohmann::ordered_json made;
-    made["data_folder"] = setting<std::string>(request, "train");
+    made["data_folder"] = lab::setting<std::string>(request.settings, "train");
     made["batch_size"] = request.batch;
     made["model"] = request.model;
-    made["embeddings"] = setting<std::string>(request, "embeddings");
+    made["embeddings"] = lab::setting<std::string>(request.settings, "embeddings");
     made["layers"] = neural.form.model.layers;
-    made["optimizer"] = setting<std::string>(request, "optimizer");
+    made["optimizer"] = lab::setting<std::string>(request.settings, "optimizer");
     made["epochs"] = neural.epochs;
     made["lr"] = neural.schedule.rate;
     made["momentum"] = neural.form.optimizer.momentum;
-    made["weight_decay"] = setting<double>(request, "decay");
-    made["exp_id"] = setting<std::string>(request, "exp_id");
+    made["weight_decay"] = lab::setting<double>(request.settings, "decay");
+    made["exp_id"] = lab::setting<std::string>(request.settings, "exp_id");
     made["log"] = true;
     made["log_dir"] = folder.filename().string();
     made["seed"] = request.seed;
@@ -61,7 +57,7 @@ void write_notebook_logs(const std::filesystem::path& folder, const Request& req
     if (!test.empty()) logs.test = logged({test.back()});
     logs.memory = memory / 1e6;
     std::filesystem::create_directories(folder);
-    write_log_folder(folder / setting<std::string>(request, "exp_id"), logs);
+    write_log_folder(folder / lab::setting<std::string>(request.settings, "exp_id"), logs);
 }
 
 }  // namespace plumb::families::language
