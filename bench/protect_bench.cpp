@@ -36,11 +36,11 @@ struct Workload {
 };
 
 const Workload workloads[] = {
-    {"B1/H16/N2048/M2048/D64", {1, 16, 2048, 2048, 64, 64}},
-    {"B1/H8/N2048/M2048/D128", {1, 8, 2048, 2048, 128, 128}},
-    {"B1/H16/N2048/M2048/D64/causal", {1, 16, 2048, 2048, 64, 64}, MaskKind::causal},
-    {"B1/H8/N2048/M2048/D128/causal", {1, 8, 2048, 2048, 128, 128}, MaskKind::causal},
-    {"B1/H16/N2048/M2048/D64/bf16", {1, 16, 2048, 2048, 64, 64}, MaskKind::none, base::Dtype::bf16},
+    {"B1/H2/N2048/M2048/D64", {1, 2, 2048, 2048, 64, 64}},
+    {"B1/H2/N2048/M2048/D128", {1, 2, 2048, 2048, 128, 128}},
+    {"B1/H2/N2048/M2048/D64/causal", {1, 2, 2048, 2048, 64, 64}, MaskKind::causal},
+    {"B1/H2/N2048/M2048/D128/causal", {1, 2, 2048, 2048, 128, 128}, MaskKind::causal},
+    {"B1/H2/N2048/M2048/D64/bf16", {1, 2, 2048, 2048, 64, 64}, MaskKind::none, base::Dtype::bf16},
     {"B1/H2/N8192/M8192/D64", {1, 2, 8192, 8192, 64, 64}},
     {"B1/H1/N8192/M8192/D128", {1, 1, 8192, 8192, 128, 128}},
 };
@@ -70,9 +70,10 @@ void pair_with_fused(benchmark::State& state, const Workload& workload, const Va
     base::Numbers out(problem.dtype, static_cast<std::size_t>(output_size(s)));
     base::Numbers unprotected(problem.dtype, static_cast<std::size_t>(output_size(s)));
     const auto strides = kernels::attention::strides_bnhd(s.queries, s.heads, s.value_dim);
+    // Both into the same memory: where outputs lie alone makes a difference of up to 2 %.
     const auto run_protected = [&] { return seconds([&] { protected_attention(problem, variant.protection, out.data(), strides); }); };
-    const auto run_fused = [&] { return seconds([&] { fused(problem, unprotected.data(), strides); }); };
-    run_fused();
+    const auto run_fused = [&] { return seconds([&] { fused(problem, out.data(), strides); }); };
+    fused(problem, unprotected.data(), strides);
     const auto report = protected_attention(problem, variant.protection, out.data(), strides);
     if (report.alarms > 0 || out.widened() != unprotected.widened()) {
         state.SkipWithError("the protected output is not the unprotected one, bit by bit, or a clean run alarmed");

@@ -191,7 +191,9 @@ json x_channel(const FigureData& data, int width) {
     if (logarithmic(data.figure.x_scale)) {
         make_logarithmic(channel, extent, data.figure.x_scale, false);
     } else {
-        channel["scale"] = {{"zero", !extent.empty() && extent.low >= 0 && extent.low <= 0.3 * extent.high}, {"padding", 10}};
+        // From zero on nothing stands left of it, and room for that would put negative ticks there.
+        const bool from_zero = !extent.empty() && extent.low >= 0 && extent.low <= 0.3 * extent.high;
+        channel["scale"] = {{"zero", from_zero}, {"padding", from_zero ? 0 : 10}};
     }
     const auto is_whole = [](const FigureRow& row) { return !row.x_number || *row.x_number == std::round(*row.x_number); };
     if (!data.figure.table.empty() && std::ranges::all_of(data.rows, is_whole)) {  // rounds, steps: none lies between two
@@ -364,6 +366,11 @@ void add_view(json& spec, const FigureData& data, const Palette& palette, Theme 
         }
         if (!data.row_facets.empty()) {
             spec["facet"]["row"] = facet_field("row", data.row_facets);
+            // They stand upright beside their row: a line a setting where they are longer than it is high.
+            const auto longer = [&](const std::string& text) { return display_width(text) * 6.6 > cell.height; };
+            if (std::ranges::any_of(data.row_facets, longer)) {
+                spec["facet"]["row"]["header"] = {{"labelExpr", "split(datum.label, ', ')"}};
+            }
         }
     }
     if (data.figure.share_y == lab::ShareAxis::none) {

@@ -17,8 +17,8 @@ CLEAN = {
     "src/lab/store.h": SPDX + '#pragma once\n#include "base/error.h"\n',
     "src/report/page.cpp": SPDX + '#include "lab/store.h"\n',
     "src/families/table.cpp": SPDX + '#include "families/fault/family.h"\n#include "families/attention/family.h"\n',
-    "src/families/fault/family.h": SPDX + '#include "lab/store.h"\n#include "nn/model.h"\n',
-    "src/families/attention/family.h": SPDX + '#include "kernels/add.h"\n',
+    "src/families/fault/family.h": SPDX + '#pragma once\n#include "lab/store.h"\n#include "nn/model.h"\n',
+    "src/families/attention/family.h": SPDX + '#pragma once\n#include "kernels/add.h"\n',
     "src/app/main.cpp": SPDX + '#include "report/page.h"\n#include "families/fault/family.h"\n',
     "src/report/page.h": SPDX + "#pragma once\n",
     "test/lab/store_test.cpp": SPDX + '#include "lab/store.h"\n#include "lab/helper.h"\n',
@@ -78,12 +78,12 @@ class CheckStructure(unittest.TestCase):
     def test_torch_stays_in_sources_of_nn(self):
         for header in ("torch/torch.h", "ATen/ATen.h", "c10/core/Device.h"):
             for path in ("src/lab/bad.cpp", "src/nn/bad.h", "src/families/fault/bad.cpp", "test/nn/bad_test.cpp", "bench/bad.cpp"):
-                self.assert_only(complaints({path: f"{SPDX}#include <{header}>\n"}), f"{path}:2:", header)
+                self.assert_only(complaints({path: f"{SPDX}#pragma once\n#include <{header}>\n"}), f"{path}:3:", header)
 
     def test_the_torch_operator_and_its_test_see_torch_too(self):
         for path in ("src/torch_ops/fine.cpp", "test/torch_ops/fine_test.cpp"):
             self.assertEqual(complaints({path: SPDX + "#include <torch/library.h>\n"}), [])
-        self.assert_only(complaints({"src/torch_ops/bad.h": SPDX + "#include <torch/library.h>\n"}), "src/torch_ops/bad.h:2:", "torch")
+        self.assert_only(complaints({"src/torch_ops/bad.h": SPDX + "#pragma once\n#include <torch/library.h>\n"}), "src/torch_ops/bad.h:3:", "torch")
         self.assertEqual(complaints(links=CLEAN_LINKS + "plumb_torch_ops: plumb_kernels LibTorch::cpu\n"), [])
 
     def test_public_headers_stand_alone(self):
@@ -103,8 +103,12 @@ class CheckStructure(unittest.TestCase):
         for path in ("src/lab/bad.cpp", "tools/bad.py", "cmake/bad.cmake", "studies/bad.toml", "deps/setup", ".ci/run", "Makefile"):
             self.assert_only(complaints({path: "int x;\n"}), f"{path}:1:", "SPDX")
 
+    def test_headers_are_read_once(self):
+        self.assert_only(complaints({"src/lab/bad.h": SPDX}), "src/lab/bad.h:1:", "#pragma once")
+        self.assertEqual(complaints({"src/kernels/sums-inl.h": SPDX}), [])
+
     def test_using_namespace_in_a_header_only(self):
-        self.assert_only(complaints({"src/lab/bad.h": SPDX + "namespace a {\n  using namespace std;\n}\n"}), "src/lab/bad.h:3:", "using namespace")
+        self.assert_only(complaints({"src/lab/bad.h": SPDX + "#pragma once\nnamespace a {\n  using namespace std;\n}\n"}), "src/lab/bad.h:4:", "using namespace")
         self.assertEqual(complaints({"src/lab/fine.cpp": SPDX + "using namespace std;\n"}), [])
 
     def test_links_obey_the_same_edges(self):

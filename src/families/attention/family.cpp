@@ -18,7 +18,7 @@ class AttentionFamily final : public lab::Family {
     std::string summary() const override {
         return "Attention, from a loop over queries to a fused kernel, and its gradients: time, share of peak, error against fp64";
     }
-    int version() const override { return 3; }
+    int version() const override { return 4; }
     const lab::Schema& schema() const override { return attention::schema(); }
     const std::vector<lab::Metric>& metrics() const override { return attention::metrics(); }
     const std::vector<lab::Figure>& figures() const override { return attention::figures(); }

@@ -3,6 +3,7 @@
 // memory.
 #include "kernels/attention/inputs.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -139,7 +140,9 @@ std::vector<std::uint8_t> hide_half(const Shape& shape, const RandomStream& stre
 std::vector<std::uint8_t> hide_tails(const Shape& shape, const RandomStream& stream) {
     std::vector<std::uint8_t> hidden(shape.batch * shape.keys);
     for (std::int64_t b = 0; b < shape.batch; ++b) {
-        const auto padding = static_cast<std::int64_t>(stream.below(b, shape.keys + 1));
+        // The first record keeps a key, so that no output is zeros alone.
+        const std::int64_t most = b == 0 ? std::max<std::int64_t>(shape.keys - 1, 0) : shape.keys;
+        const auto padding = static_cast<std::int64_t>(stream.below(b, most + 1));
         for (std::int64_t m = shape.keys - padding; m < shape.keys; ++m) hidden[b * shape.keys + m] = 1;
     }
     return hidden;

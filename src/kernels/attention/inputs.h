@@ -58,9 +58,9 @@ struct Distribution {
 std::span<const Distribution> distributions();
 std::vector<std::string> distribution_names();
 
-/// Boolean mask: each key hidden from each query with probability 1/2; key padding: in each record a random number (0 to M) of trailing
-/// keys hidden; sliding window: (M + 2) / 3 keys to the left and M / 7 to the right unless a window is given. Throws Error{usage} for an
-/// unknown distribution and for a negative size.
+/// Boolean mask: each key hidden from each query with probability 1/2; key padding: in each record a random number (0 to M, in the
+/// first at most M - 1) of trailing keys hidden; sliding window: (M + 2) / 3 keys to the left and M / 7 to the right unless a window is
+/// given. Throws Error{usage} for an unknown distribution and for a negative size.
 Inputs make_inputs(const Shape& shape, const InputOptions& options, std::string_view distribution, std::uint64_t seed);
 Inputs make_inputs(const Shape& shape, MaskKind mask, std::string_view distribution, std::uint64_t seed, Layout layout = Layout::bnhd);
 

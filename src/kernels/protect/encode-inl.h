@@ -26,12 +26,15 @@ using arithmetic::Vector;
 inline constexpr std::int64_t rows_in_fp32 = 8;
 
 /// Adds up `rows` rows of D numbers: every `rows_in_fp32` of them in fp32, those sums in fp64, rounded once at the end. So a sum is nearly
-/// as near as one product, at half the cost of fp64 throughout. Magnitudes in fp32.
-inline void sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* HWY_RESTRICT sums_D,
-                     float* HWY_RESTRICT magnitudes_D) {
+/// as near as one product, at half the cost of fp64 throughout. Magnitudes in fp32. Returns the largest magnitude of a number that is none
+/// NaN.
+inline float sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t rows, std::int64_t columns, float* HWY_RESTRICT sums_D,
+                      float* HWY_RESTRICT magnitudes_D) {
     std::int64_t c = 0;
+    float largest = 0;
 #if HWY_TARGET != HWY_SCALAR
     const Floats d;
+    Vector largest_of_lane = hn::Zero(d);
     const hn::Half<Floats> half;
     const hn::Rebind<double, decltype(half)> wide;
     for (; c + lanes <= columns; c += lanes) {
@@ -45,6 +48,7 @@ inline void sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t
                 const Vector numbers = hn::LoadU(d, row);
                 sum = hn::Add(sum, numbers);
                 magnitude = hn::Add(magnitude, hn::Abs(numbers));
+                largest_of_lane = hn::Max(hn::Abs(numbers), largest_of_lane);
             }
             low = hn::Add(low, hn::PromoteTo(wide, hn::LowerHalf(half, sum)));
             high = hn::Add(high, hn::PromoteTo(wide, hn::UpperHalf(half, sum)));
@@ -53,6 +57,7 @@ inline void sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t
         hn::StoreU(hn::DemoteTo(half, high), half, sums_D + c + lanes / 2);
         hn::StoreU(magnitude, d, magnitudes_D + c);
     }
+    largest = hn::GetLane(hn::MaxOfLanes(d, largest_of_lane));
 #endif
     for (; c < columns; ++c) {
         double sum = 0;
@@ -60,10 +65,12 @@ inline void sum_rows(const float* rows_JD, std::int64_t row_stride, std::int64_t
         for (std::int64_t j = 0; j < rows; ++j) {
             sum += rows_JD[j * row_stride + c];
             magnitude += std::abs(rows_JD[j * row_stride + c]);
+            largest = std::max(largest, std::abs(rows_JD[j * row_stride + c]));
         }
         sums_D[c] = static_cast<float>(sum);
         magnitudes_D[c] = magnitude;
     }
+    return largest;
 }
 
 inline void encode_keys(base::Dtype dtype, const void* source, const attention::Strides& strides, const std::int64_t* index,
@@ -71,6 +78,7 @@ inline void encode_keys(base::Dtype dtype, const void* source, const attention::
     const bool in_place = dtype == base::Dtype::fp32 && strides.column == 1 && index == nullptr;
     std::fill(sums.key_magnitudes_D, sums.key_magnitudes_D + columns, 0.0F);
     sums.keys_finite = true;
+    sums.key_bound = 0;
     for (std::int64_t first = 0; first < keys; first += block_keys) {
         const std::int64_t rows = std::min(block_keys, keys - first);
         const void* begin = index == nullptr ? base::advance(dtype, source, first * strides.row) : source;
@@ -80,7 +88,9 @@ inline void encode_keys(base::Dtype dtype, const void* source, const attention::
             block = scratch.key_JD;
         }
         float* magnitudes = scratch.own_magnitudes_D;
-        sum_rows(block, in_place ? strides.row : columns, rows, columns, sums.key_sums_BD + first / block_keys * columns, magnitudes);
+        const float largest =
+            sum_rows(block, in_place ? strides.row : columns, rows, columns, sums.key_sums_BD + first / block_keys * columns, magnitudes);
+        sums.key_bound = std::max(sums.key_bound, largest);
         for (std::int64_t c = 0; c < columns; ++c) {
             sums.key_magnitudes_D[c] = std::max(sums.key_magnitudes_D[c], magnitudes[c]);
             sums.keys_finite = sums.keys_finite && std::isfinite(magnitudes[c]);

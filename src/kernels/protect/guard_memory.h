@@ -55,7 +55,8 @@ inline bool same_sums(const HeadSums& a, const HeadSums& b, const attention::Sha
     };
     return same(a.key_sums_BD, b.key_sums_BD, attention::divide_up(shape.keys, block_keys) * shape.head_dim) &&
            same(a.key_magnitudes_D, b.key_magnitudes_D, shape.head_dim) && same(a.value_sums_M, b.value_sums_M, shape.keys) &&
-           same(a.signed_sums_M, b.signed_sums_M, shape.keys) && same(&a.beta, &b.beta, 1) && same(&a.value_bound, &b.value_bound, 1);
+           same(a.signed_sums_M, b.signed_sums_M, shape.keys) && same(&a.beta, &b.beta, 1) && same(&a.value_bound, &b.value_bound, 1) &&
+           same(&a.key_bound, &b.key_bound, 1);
 }
 
 /// What the rows of a tile carry along, with the memory it is in.
@@ -66,7 +67,8 @@ class OwnedGuardState {
                    {&state.output_sum_T, plan.tile_rows},
                    {&state.signed_sum_T, plan.tile_rows},
                    {&state.carried_T, plan.tile_rows},
-                   {&state.magnitude_T, plan.tile_rows}}),
+                   {&state.magnitude_T, plan.tile_rows},
+                   {&state.score_bound_T, plan.tile_rows}}),
           keys_(static_cast<std::size_t>(2 * attention::divide_up(plan.tile_rows, kernel.sub_rows))) {
         state.keys = keys_.data();
     }

@@ -33,9 +33,9 @@ struct GuardedSub {
     bool scores_checked = false;
 };
 
-/// q times some numbers of head_dim, of all rows; absolute values of q where `absolute`.
-template <bool absolute>
-void multiply_queries(const SubTile& sub, std::int64_t head_dim, const float* numbers_D, float* products_T) {
+/// q times some numbers of head_dim, of all rows; absolute values of q where `absolute`. `number_at(c)`: the c-th number.
+template <bool absolute, class NumberAt>
+void multiply_queries(const SubTile& sub, std::int64_t head_dim, const NumberAt& number_at, float* products_T) {
     const Floats d;
     constexpr int side_by_side = 6;
     arithmetic::in_pieces<side_by_side>(sub.padded_rows / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
@@ -44,7 +44,7 @@ void multiply_queries(const SubTile& sub, std::int64_t head_dim, const float* nu
         Vector sum[Vectors];
         for (int v = 0; v < Vectors; ++v) sum[v] = hn::Zero(d);
         for (std::int64_t c = 0; c < head_dim; ++c) {
-            const Vector number = hn::Set(d, numbers_D[c]);
+            const Vector number = hn::Set(d, number_at(c));
 #pragma GCC unroll 8
             for (int v = 0; v < Vectors; ++v) {
                 const Vector q = hn::LoadU(d, sub.query_DT + c * sub.padded_rows + t + v * lanes);
@@ -58,7 +58,13 @@ void multiply_queries(const SubTile& sub, std::int64_t head_dim, const float* nu
 /// sum_d |q| x magnitude: what residuals of scores are measured by. NaN where it is not finite: the row cannot be checked.
 inline void measure_rows(const GuardedSub& guarded, const Guard& guard) {
     float* magnitude_T = guarded.state.magnitude_T;
-    multiply_queries<true>(guarded.sub, guarded.sub.tile->head_dim, guard.sums->key_magnitudes_D, magnitude_T);
+    const HeadSums& sums = *guard.sums;
+    const std::int64_t head_dim = guarded.sub.tile->head_dim;
+    multiply_queries<true>(
+        guarded.sub, head_dim, [&](std::int64_t c) { return sums.key_magnitudes_D[c]; }, magnitude_T);
+    if (guard.checks.exponentials == ExponentialCheck::sum)
+        multiply_queries<true>(
+            guarded.sub, head_dim, [&](std::int64_t) { return sums.key_bound; }, guarded.state.score_bound_T);
     for (std::int64_t t = 0; t < guarded.sub.padded_rows; ++t) {
         magnitude_T[t] += 0 * magnitude_T[t];
         if (!guard.sums->keys_finite) magnitude_T[t] = std::numeric_limits<float>::quiet_NaN();
@@ -103,7 +109,8 @@ inline void compare_scores(GuardedSub& guarded, const Guard& guard) {
     const SubTile& sub = guarded.sub;
     if (guarded.pending == 0) return;
     float expected_T[arithmetic::sub_rows];
-    multiply_queries<false>(sub, sub.tile->head_dim, guarded.pending_sums_D, expected_T);
+    multiply_queries<false>(
+        sub, sub.tile->head_dim, [&](std::int64_t c) { return guarded.pending_sums_D[c]; }, expected_T);
     const Vector factor = hn::Set(d, guard.factors.scores * static_cast<float>(guarded.pending));
     Vector largest = hn::Zero(d);
     for (std::int64_t t = 0; t < sub.padded_rows; t += lanes) {
@@ -135,7 +142,8 @@ template <class Faults>
 void absorb(GuardedSub& guarded, const Block& block, bool first_block, const TileScratch& scratch, const Guard& guard, Faults& faults) {
     const SubTile& sub = guarded.sub;
     const bool cut = sub.all.begin > block.first || sub.all.end < block.end();
-    const bool on_the_way = !sub.biased && !cut && !sub.marked && sums_scores<Faults>(sub);
+    // The product's own scores: nothing is added to them or hidden, and they count powers of two.
+    const bool on_the_way = !sub.biased && !cut && !sub.marked && sub.exponent_scale == 1;
     if (guarded.scores_checked) add_pending(guarded, block, guard);
     if constexpr (Faults::present) faults.before_scores(sub, block);
     arithmetic::score_block(sub, block, scratch);
@@ -168,8 +176,8 @@ inline void check_queries(const GuardedSub& guarded, const TileScratch& scratch,
 }
 
 inline GuardState part_of(const GuardState& state, std::int64_t first_row, std::int64_t sub_index) {
-    return {state.maximum_copy_T + first_row, state.output_sum_T + first_row, state.signed_sum_T + first_row,
-            state.carried_T + first_row,      state.magnitude_T + first_row,  state.keys + 2 * sub_index};
+    return {state.maximum_copy_T + first_row, state.output_sum_T + first_row,  state.signed_sum_T + first_row, state.carried_T + first_row,
+            state.magnitude_T + first_row,    state.score_bound_T + first_row, state.keys + 2 * sub_index};
 }
 
 inline void start_guard(std::int64_t rows, const GuardState& state) {

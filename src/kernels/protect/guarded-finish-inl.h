@@ -12,7 +12,7 @@
 #include "kernels/attention/outputs-inl.h"
 #include "kernels/attention/scale-inl.h"
 #include "kernels/protect/guarded-softmax-inl.h"
-#include "kernels/protect/row_sum.h"
+#include "kernels/protect/row_sum-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace plumb::kernels::protect::HWY_NAMESPACE {

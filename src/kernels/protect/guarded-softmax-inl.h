@@ -8,6 +8,8 @@
 #define PLUMB_PROTECT_GUARDED_SOFTMAX_INL_H_
 #endif
 
+#include <type_traits>
+
 #include "kernels/attention/softmax-inl.h"
 #include "kernels/protect/encode-inl.h"
 
@@ -49,8 +51,12 @@ HWY_INLINE Vector band_place(const Exponential<Scaled>& exponential, Vector x, V
     return hn::MulSub(hn::ConvertTo(d, band_bits(probability)), hn::Set(d, 0x1p-23F), band_argument(exponential, x));
 }
 
+/// ExponentialCheck, and what `sum` takes where it can: of scores that are summed anyway and whose exponentials are all above 2^-125, the
+/// sum of the arguments is the sum of the scores less the maximum of the row for each, and no bits have to be bounded.
+enum class RunningCheck { none, sum, sum_in_range, band, twice };
+
 /// What one set of checks adds up over the keys of a block, for one vector of rows.
-template <bool Scores, ExponentialCheck check, int Weights>
+template <bool Scores, RunningCheck check, int Weights>
 struct RunningSums {
     Vector score;
     Vector plain;
@@ -74,14 +80,16 @@ struct RunningSums {
     HWY_INLINE void check_exponential(const Exponential<Scaled>& exponential, Vector x, Vector probability) {
         const Floats d;
         const hn::RebindToUnsigned<Floats> words;
-        if constexpr (check == ExponentialCheck::band) {
+        if constexpr (check == RunningCheck::band) {
             const auto place = hn::BitCast(hn::RebindToSigned<Floats>(), band_place(exponential, x, probability));
             lowest = hn::Min(lowest, place);
             highest = hn::Max(highest, place);
-        } else if constexpr (check == ExponentialCheck::sum) {
+        } else if constexpr (check == RunningCheck::sum_in_range) {
+            bits = hn::Add(bits, hn::BitCast(words, probability));
+        } else if constexpr (check == RunningCheck::sum) {
             bits = hn::Add(bits, hn::BitCast(words, band_bits(probability)));
             argument = hn::Add(argument, band_argument(exponential, x));
-        } else if constexpr (check == ExponentialCheck::twice) {
+        } else if constexpr (check == RunningCheck::twice) {
             // In other lanes, so that a defect of one lane does not strike both in the same number.
             const Vector again = hn::Reverse(d, exponential(hn::Reverse(d, x)));
             bits = hn::Or(bits, hn::Xor(hn::BitCast(words, again), hn::BitCast(words, probability)));
@@ -89,25 +97,26 @@ struct RunningSums {
     }
 
     /// Lanes whose exponentials are wrong.
-    HWY_INLINE hn::Mask<Floats> wrong_exponentials([[maybe_unused]] std::int64_t keys) const {
+    HWY_INLINE hn::Mask<Floats> wrong_exponentials([[maybe_unused]] Vector maximum, [[maybe_unused]] std::int64_t keys) const {
         const Floats d;
-        if constexpr (check == ExponentialCheck::band) {
+        if constexpr (check == RunningCheck::band) {
             const auto fits = hn::And(hn::Ge(hn::BitCast(d, lowest), hn::Set(d, band_low - band_noise)),
                                       hn::Le(hn::BitCast(d, highest), hn::Set(d, band_high + band_noise)));
             return hn::Not(fits);
-        } else if constexpr (check == ExponentialCheck::sum) {
+        } else if constexpr (check == RunningCheck::sum || check == RunningCheck::sum_in_range) {
             // Modulo 2^32, which is 512 powers of two: the sums themselves do not fit.
             const hn::RebindToSigned<Floats> integers;
             const auto count = static_cast<float>(keys);
-            const Vector rounds = hn::Round(hn::Mul(argument, hn::Set(d, 1.0F / 512)));
-            const Vector folded = hn::MulAdd(rounds, hn::Set(d, -512.0F), argument);
+            const Vector arguments = check == RunningCheck::sum ? argument : hn::NegMulAdd(hn::Set(d, count), maximum, score);
+            const Vector rounds = hn::Round(hn::Mul(arguments, hn::Set(d, 1.0F / 512)));
+            const Vector folded = hn::MulAdd(rounds, hn::Set(d, -512.0F), arguments);
             const auto expected = hn::Add(hn::BitCast(integers, hn::ConvertTo(integers, hn::Mul(folded, hn::Set(d, 0x1p23F)))),
                                           hn::Set(integers, static_cast<std::int32_t>(static_cast<std::uint32_t>(keys) * (127U << 23))));
             const Vector off = hn::Mul(hn::ConvertTo(d, hn::Sub(hn::BitCast(integers, bits), expected)), hn::Set(d, 0x1p-23F));
-            // Sum of `keys` arguments of up to 127 powers each, rounded in fp32.
+            // Sum of `keys` arguments, or scores, of up to 127 powers each, rounded in fp32.
             const float noise = count * count * 0x1p-17F + 0x1p-8F;
             return hn::Not(hn::And(hn::Le(off, hn::Set(d, noise)), hn::Ge(off, hn::Set(d, -count * (127.0F - band_low) - noise))));
-        } else if constexpr (check == ExponentialCheck::twice) {
+        } else if constexpr (check == RunningCheck::twice) {
             const hn::RebindToUnsigned<Floats> words;
             return hn::MaskFromVec(hn::BitCast(d, hn::VecFromMask(words, hn::Ne(bits, hn::Zero(words)))));
         } else {
@@ -139,10 +148,12 @@ HWY_INLINE hn::Mask<Floats> checkable(const GuardState& state, std::int64_t at) 
     return hn::Eq(magnitude, magnitude);
 }
 
-/// attention's exponentiate(), and the checksums of its scores (into score_sum_T) and outputs; checks maxima and exponentials.
-template <int Vectors, bool Scaled, bool Scores, ExponentialCheck check, int Weights, class Faults>
+/// attention's exponentiate(), and the checksums of its scores (into score_sum_T, where `sum_scores`) and outputs; checks maxima and
+/// exponentials.
+template <int Vectors, bool Scaled, bool Scores, RunningCheck check, int Weights, class Faults>
 HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTile& sub, const Block& block, std::int64_t t,
-                             const attention::TileScratch& scratch, const GuardState& state, const Guard& guard, Faults& faults) {
+                             bool sum_scores, const attention::TileScratch& scratch, const GuardState& state, const Guard& guard,
+                             Faults& faults) {
     const Floats d;
     Vector maximum[Vectors];
     Vector sum[Vectors];
@@ -198,11 +209,11 @@ HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTi
         carry(state.output_sum_T, running[v].plain);
         if constexpr (Weights == 2) carry(state.signed_sum_T, running[v].mixed);
         carry(state.carried_T, hn::Add(hn::Abs(running[v].plain), hn::Abs(running[v].mixed)));
-        if constexpr (Scores) {
+        if (Scores && sum_scores) {
             float* scores = guard.scratch.score_sum_T + sub.first_row + at;
             hn::StoreU(hn::Add(hn::LoadU(d, scores), running[v].score), d, scores);
         }
-        const auto bad = hn::And(running[v].wrong_exponentials(block.keys), checkable(state, at));
+        const auto bad = hn::And(running[v].wrong_exponentials(maximum[v], block.keys), checkable(state, at));
         raise(guard, Alarm::exponentials, sub, block, at, bad, hn::Zero(d), hn::Zero(d));
     }
 }
@@ -210,57 +221,75 @@ HWY_INLINE void exponentiate(const Exponential<Scaled>& exponential, const SubTi
 /// Vectors side by side: as many as their sums leave registers for.
 inline constexpr int softmax_vectors = HWY_TARGET == HWY_AVX3 ? 3 : 1;
 
-template <bool Scaled, bool Scores, ExponentialCheck check, int Weights, class Faults>
-HWY_NOINLINE void exponentiate_all(const SubTile& sub, const Block& block, const attention::TileScratch& scratch, const GuardState& state,
-                                   const Guard& guard, Faults& faults) {
+template <bool Scaled, bool Scores, RunningCheck check, int Weights, class Faults>
+HWY_NOINLINE void exponentiate_all(const SubTile& sub, const Block& block, bool sum_scores, const attention::TileScratch& scratch,
+                                   const GuardState& state, const Guard& guard, Faults& faults) {
     const Exponential<Scaled> exponential(Scaled ? sub.exponent_scale : 1.0F);
     arithmetic::in_pieces<softmax_vectors>(sub.padded_rows / lanes, [&](auto vectors, std::int64_t first_vector) HWY_ATTR {
-        exponentiate<decltype(vectors)::value, Scaled, Scores, check, Weights>(exponential, sub, block, first_vector * lanes, scratch,
-                                                                               state, guard, faults);
+        exponentiate<decltype(vectors)::value, Scaled, Scores, check, Weights>(exponential, sub, block, first_vector * lanes, sum_scores,
+                                                                               scratch, state, guard, faults);
     });
 }
 
-template <bool Scaled, bool Scores, ExponentialCheck check, class Faults>
-void exponentiate_with(const SubTile& sub, const Block& block, const attention::TileScratch& scratch, const GuardState& state,
-                       const Guard& guard, Faults& faults) {
+template <bool Scaled, bool Scores, RunningCheck check, class Faults>
+void exponentiate_with(const SubTile& sub, const Block& block, bool sum_scores, const attention::TileScratch& scratch,
+                       const GuardState& state, const Guard& guard, Faults& faults) {
     if constexpr (!Faults::present) {
-        if (!guard.checks.second_weights) return exponentiate_all<Scaled, Scores, check, 1>(sub, block, scratch, state, guard, faults);
+        if (!guard.checks.second_weights)
+            return exponentiate_all<Scaled, Scores, check, 1>(sub, block, sum_scores, scratch, state, guard, faults);
     }
-    exponentiate_all<Scaled, Scores, check, 2>(sub, block, scratch, state, guard, faults);
+    exponentiate_all<Scaled, Scores, check, 2>(sub, block, sum_scores, scratch, state, guard, faults);
+}
+
+/// Whether no exponential of the block can be below 2^-125, and no score too large for a sum of them to be told from its arguments.
+inline bool in_range(const SubTile& sub, const attention::TileScratch& scratch, const GuardState& state) {
+    const Floats d;
+    const Vector limit = hn::Set(d, 124.0F);
+    for (std::int64_t t = 0; t < sub.padded_rows; t += lanes) {
+        const Vector maximum = hn::Max(hn::LoadU(d, sub.state.maximum_T + t), hn::LoadU(d, scratch.block_maximum_T + t));
+        const Vector bound = hn::LoadU(d, state.score_bound_T + t);
+        // NaN is not in range.
+        if (!hn::AllTrue(d, hn::And(hn::Le(bound, limit), hn::Le(hn::Add(bound, maximum), limit)))) return false;
+    }
+    return true;
 }
 
 template <bool Scaled, bool Scores, class Faults>
-void exponentiate_with(const SubTile& sub, const Block& block, const attention::TileScratch& scratch, const GuardState& state,
-                       const Guard& guard, Faults& faults) {
+void exponentiate_with(const SubTile& sub, const Block& block, bool sum_scores, const attention::TileScratch& scratch,
+                       const GuardState& state, const Guard& guard, Faults& faults) {
+    const auto with = [&](auto check) {
+        exponentiate_with<Scaled, Scores, decltype(check)::value>(sub, block, sum_scores, scratch, state, guard, faults);
+    };
     switch (guard.checks.exponentials) {
         case ExponentialCheck::none:
-            return exponentiate_with<Scaled, Scores, ExponentialCheck::none>(sub, block, scratch, state, guard, faults);
+            return with(std::integral_constant<RunningCheck, RunningCheck::none>());
         case ExponentialCheck::sum:
-            return exponentiate_with<Scaled, Scores, ExponentialCheck::sum>(sub, block, scratch, state, guard, faults);
+            if constexpr (Scores) {
+                if (sum_scores && in_range(sub, scratch, state))
+                    return with(std::integral_constant<RunningCheck, RunningCheck::sum_in_range>());
+            }
+            return with(std::integral_constant<RunningCheck, RunningCheck::sum>());
         case ExponentialCheck::band:
-            return exponentiate_with<Scaled, Scores, ExponentialCheck::band>(sub, block, scratch, state, guard, faults);
+            return with(std::integral_constant<RunningCheck, RunningCheck::band>());
         case ExponentialCheck::twice:
-            return exponentiate_with<Scaled, Scores, ExponentialCheck::twice>(sub, block, scratch, state, guard, faults);
+            return with(std::integral_constant<RunningCheck, RunningCheck::twice>());
     }
 }
 
-/// Whether exponentiate_block() can sum the scores of a block that is as the product left it; else they are summed before.
-template <class Faults>
-bool sums_scores(const SubTile& sub) {
-    return !Faults::present && sub.exponent_scale == 1;
-}
-
-/// Fewer forms where nothing is timed: a scale of 1 gives the same bits as none, and unused sums do no harm.
+/// `sum_scores`: the scores of the block are as the product left them and count powers of two, and their sums are wanted. Fewer forms where
+/// nothing is timed: a scale of 1 gives the same bits as none, and unused sums do no harm.
 template <class Faults>
 void exponentiate_block(const SubTile& sub, const Block& block, bool sum_scores, const attention::TileScratch& scratch,
                         const GuardState& state, const Guard& guard, Faults& faults) {
-    if constexpr (!Faults::present) {
-        if (sub.exponent_scale == 1) {
-            if (sum_scores) return exponentiate_with<false, true>(sub, block, scratch, state, guard, faults);
-            return exponentiate_with<false, false>(sub, block, scratch, state, guard, faults);
-        }
+    if constexpr (Faults::present) {
+        exponentiate_with<true, true>(sub, block, sum_scores, scratch, state, guard, faults);
+    } else if (sub.exponent_scale != 1) {
+        exponentiate_with<true, false>(sub, block, false, scratch, state, guard, faults);
+    } else if (sum_scores) {
+        exponentiate_with<false, true>(sub, block, true, scratch, state, guard, faults);
+    } else {
+        exponentiate_with<false, false>(sub, block, false, scratch, state, guard, faults);
     }
-    exponentiate_with<true, false>(sub, block, scratch, state, guard, faults);
 }
 
 }  // namespace plumb::kernels::protect::HWY_NAMESPACE

@@ -20,7 +20,8 @@ inline constexpr GuardedKernel table = {.encode_keys = encode_keys,
                                         .accumulate_few = accumulate_few<Faults>,
                                         .merge = merge,
                                         .finish = finish<Faults>,
-                                        .packed_value = packed_value};
+                                        .packed_value = packed_value,
+                                        .sum_row = sum_in_memory};
 
 }  // namespace plumb::kernels::protect::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -33,19 +33,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::protect {
 
 const GuardedKernel& guarded_kernel(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::guarded_table();
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::guarded_table();
-#endif
-        default:
-            return N_SCALAR::guarded_table();
-    }
+    return PLUMB_FOR_ISA(isa, guarded_table)();
 }
 
 }  // namespace plumb::kernels::protect

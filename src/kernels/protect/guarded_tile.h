@@ -32,6 +32,7 @@ namespace plumb::kernels::protect {
 struct HeadSums {
     float* key_sums_BD = nullptr;       ///< sum of the keys of each block
     float* key_magnitudes_D = nullptr;  ///< largest of the blocks' sums of |k|
+    float key_bound = 0;                ///< largest |k|
     float* value_sums_M = nullptr;      ///< sum_e v + beta
     float* signed_sums_M = nullptr;     ///< sum_e column_sign(e) v
     float beta = 0;                     ///< lets a wrong row sum show in the check of the outputs
@@ -56,11 +57,12 @@ constexpr float column_sign(std::int64_t column) {
 /// What rows carry along besides attention::RowState.
 struct GuardState {
     float* maximum_copy_T = nullptr;
-    float* output_sum_T = nullptr;  ///< c
-    float* signed_sum_T = nullptr;  ///< c with column_sign()
-    float* carried_T = nullptr;     ///< sum over the blocks of what each added to the two, without its sign: how much was rounded
-    float* magnitude_T = nullptr;   ///< sum_d |q| x key_magnitudes, scaled as q is: what score residuals are measured by
-    std::int64_t* keys = nullptr;   ///< gone through, and expected: one pair for each sub-tile
+    float* output_sum_T = nullptr;   ///< c
+    float* signed_sum_T = nullptr;   ///< c with column_sign()
+    float* carried_T = nullptr;      ///< sum over the blocks of what each added to the two, without its sign: how much was rounded
+    float* magnitude_T = nullptr;    ///< sum_d |q| x key_magnitudes, scaled as q is: what score residuals are measured by
+    float* score_bound_T = nullptr;  ///< sum_d |q| x key_bound: no |score| is larger
+    std::int64_t* keys = nullptr;    ///< gone through, and expected: one pair for each sub-tile
 };
 
 /// Working memory of one thread.
@@ -135,6 +137,8 @@ struct GuardedKernel {
     void (*finish)(const attention::Tile& tile, const attention::RowState& state, const Guard& guard);
     /// Where TileKernel::pack_values puts column `column` of row `row`.
     std::int64_t (*packed_value)(std::int64_t rows, std::int64_t columns, std::int64_t row, std::int64_t column);
+    /// What is handed on with a row of `count` numbers, `column` elements from one to the next: row_sum-inl.h.
+    float (*sum_row)(base::Dtype dtype, const void* row, std::int64_t column, std::int64_t count);
 };
 
 const GuardedKernel& guarded_kernel(Isa isa);

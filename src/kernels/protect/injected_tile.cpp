@@ -25,19 +25,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::protect {
 
 const GuardedKernel& injected_kernel(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::injected_table();
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::injected_table();
-#endif
-        default:
-            return N_SCALAR::injected_table();
-    }
+    return PLUMB_FOR_ISA(isa, injected_table)();
 }
 
 }  // namespace plumb::kernels::protect

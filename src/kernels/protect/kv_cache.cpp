@@ -114,6 +114,7 @@ void KvCache::encode(std::int64_t key_head, std::int64_t first, std::int64_t end
         for (std::int64_t c = 0; c < columns; ++c) growing.magnitudes_D[c] = std::max(growing.magnitudes_D[c], block_magnitudes[c]);
         if (keys == block_keys_) growing.full_magnitudes_D = growing.magnitudes_D;
         growing.sums.keys_finite = growing.sums.keys_finite && one.keys_finite;
+        growing.sums.key_bound = std::max(growing.sums.key_bound, one.key_bound);
     }
 
     for (std::vector<float>* sums : {&growing.plain_sums_M, &growing.value_sums_M, &growing.signed_sums_M})

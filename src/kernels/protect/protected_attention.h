@@ -11,8 +11,8 @@
 namespace plumb::kernels::protect {
 
 /// attention::fused() with checks inside; where no fault strikes its outputs have the same bits as fused() on the same instruction set, at
-/// every level and for any number of threads. `row_sums_BHN`, unless null, gets the sum of each row of the output as it was before rounding
-/// to the type of the output, for whoever reads the output next (verify_rows()).
+/// every level and for any number of threads. `row_sums_BHN`, unless null, gets the sum of each row of the output as it is stored, for
+/// whoever reads the output next (changed_rows()).
 ///
 /// Level correct: a doubted block of scores, or tile of outputs, is computed again from the operands and compared bit by bit. Different
 /// bits confirm a fault, and a third run decides. The same bits with the same alarm put the operands under suspicion: packed keys and

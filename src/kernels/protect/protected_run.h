@@ -19,7 +19,6 @@
 #include "kernels/attention/workspace.h"
 #include "kernels/protect/guard_memory.h"
 #include "kernels/protect/protected_attention.h"
-#include "kernels/protect/row_sum.h"
 #include "kernels/protect/thresholds.h"
 
 namespace plumb::kernels::protect {

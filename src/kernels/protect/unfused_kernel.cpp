@@ -324,19 +324,7 @@ HWY_AFTER_NAMESPACE();
 namespace plumb::kernels::protect {
 
 const UnfusedKernel& unfused_kernel(Isa isa) {
-    switch (isa) {
-#if HWY_TARGETS & HWY_AVX3
-        case Isa::amx:
-        case Isa::avx512:
-            return N_AVX3::kernel;
-#endif
-#if HWY_TARGETS & HWY_AVX2
-        case Isa::avx2:
-            return N_AVX2::kernel;
-#endif
-        default:
-            return N_SCALAR::kernel;
-    }
+    return *PLUMB_FOR_ISA(isa, kernel);
 }
 
 }  // namespace plumb::kernels::protect
