@@ -26,3 +26,7 @@ target_include_directories(LibTorch::cpu SYSTEM INTERFACE ${torch_root}/include 
 # find the CUDA wheels beside them through their own run path, which the linker does not follow.
 target_link_libraries(LibTorch::cpu INTERFACE -L${torch_root}/lib -ltorch_cpu -lc10)
 target_link_options(LibTorch::cpu INTERFACE LINKER:--allow-shlib-undefined LINKER:-rpath,${torch_root}/lib)
+# GCC from 13 on takes the growth of a std::vector<bool> in torch::autograd::Function for a copy beyond its end, which it is not.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  target_compile_options(LibTorch::cpu INTERFACE -Wno-array-bounds -Wno-stringop-overflow)
+endif()

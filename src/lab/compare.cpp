@@ -162,7 +162,7 @@ Judgement judge(base::Interval ratio, bool paired, std::optional<double> floor) 
     if ((above || below) && certain) {
         if (floor) judgement.verdict = above ? Verdict::faster : Verdict::slower;
         judgement.reason = fmt::format("{} clears {}", shown(ratio), bar);
-        if (!floor) judgement.reason += ", but the noise floor of this machine was never measured: plumb doctor";
+        if (!floor) judgement.reason += "; no noise floor yet: plumb doctor";
     } else if (ratio.low >= lower && ratio.high <= upper) {
         judgement.verdict = Verdict::same;
         judgement.reason = fmt::format("{} stays within {}", shown(ratio), bar);
