@@ -204,9 +204,10 @@ class Trainer final : public LanguageTrainer {
 
     Dropout dropout(std::int64_t piece) const { return {form_.model.dropout, form_.seed, steps_, piece}; }
 
-    at::Tensor embed(const at::Tensor& ids_BT) const { return at::embedding(parameters_["embedding.weight"], ids_BT, /*padding_idx=*/0); }
     /// One row.
-    at::Tensor embed(std::span<const TokenId> ids) const { return embed(id_tensor(ids, 1, std::ssize(ids))); }
+    at::Tensor embed(std::span<const TokenId> ids) const {
+        return at::embedding(parameters_["embedding.weight"], id_tensor(ids, 1, std::ssize(ids)), padding_id);
+    }
 
     /// The output bias is one more column of the output weights, against a feature that is always 1.
     at::Tensor output_weights() const {
@@ -218,7 +219,8 @@ class Trainer final : public LanguageTrainer {
     }
     at::Tensor features_of(const TokenBatch& batch, const Dropout& dropout) const {
         require_valid(batch, form_.model.vocabulary);
-        const at::Tensor h_BTC = model_->features(embed(id_tensor(batch.sources, batch.rows, batch.length)), dropout);
+        const at::Tensor h_BTC =
+            model_->features_of_ids(parameters_["embedding.weight"], id_tensor(batch.sources, batch.rows, batch.length), dropout);
         return with_bias_column(h_BTC.reshape({batch.rows * batch.length, form_.model.width}));
     }
     at::Tensor targets_of(const TokenBatch& batch) const { return id_tensor(batch.targets, batch.rows, batch.length).reshape({-1}); }
