@@ -177,12 +177,15 @@ class Trainer final : public LanguageTrainer {
         packed_.forget();  // the caller may change a frozen weight behind LibTorch's back
         return parameters_.values(parameters_.index_of(name));
     }
-    std::vector<float> gradient(const TokenBatch& batch, const std::string& name) override {
+    std::map<std::string, std::vector<float>> gradients(const TokenBatch& batch) override {
         return guarded<c10::AutoGradMode>("differentiating", [&] {
             use_threads();
             loss_of(batch, {}).backward();
-            const std::span<const float> numbers = parameters_.gradients(parameters_.index_of(name));
-            std::vector<float> out(numbers.begin(), numbers.end());
+            std::map<std::string, std::vector<float>> out;
+            for (std::size_t i = 0; i < parameters_.size(); ++i) {
+                const std::span<const float> numbers = parameters_.gradients(i);
+                if (!numbers.empty()) out.emplace(parameters_.name(i), std::vector<float>(numbers.begin(), numbers.end()));
+            }
             parameters_.forget_gradients();
             return out;
         });
