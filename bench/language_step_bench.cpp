@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole step of training: forward, loss, backward, AdamW; the trainer of language models against the same models written plainly in
-// LibTorch (nn/plain_language_trainer.h), with each plain form of the loss. One layer, batches of WikiText-2, no clipping.
-//   step/...    both run in every iteration, in alternating order, on the same batch; `plain/plumb` is the median of the paired ratios with
-//               its 95 % interval; above 1 means that plumb is faster. First it is checked that they have the same gradients and losses to
-//               rounding, else the benchmark fails. `share` is plumb's share of the FMA peak, probed beside every step
-//   memory/...  the most that two steps of each form hold beyond what was there before the first
-// small/... are for development. At full size a pair takes about ten seconds, so a benchmark runs `pairs` of them:
-//   language_step_bench --benchmark_filter=step/lstm/frozen/eager
+// LibTorch (nn/plain_language_trainer.h) with the plain forms of the loss. One layer, batches of WikiText-2, no clipping.
+//   step/...    all run in every iteration, in alternating order, on the same batch; FORM/plumb is the median of the paired ratios with its
+//               95 % interval; above 1 means that plumb is faster. The label names the fastest plain form. First it is checked that all
+//               have the same gradients and losses to rounding, else the benchmark fails. `share` is plumb's share of the FMA peak, probed
+//               beside every step. .../all runs every form, .../FORM one; an iteration takes 10 to 40 s
+//   memory/...  the most that two steps of each form hold beyond what was there before the first; each best in a process of its own
+//   small/...   for development
+// Useful: --benchmark_filter=step/lstm/frozen/log_softmax
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +34,7 @@ using bench::seconds;
 using families::language::Batch;
 
 constexpr int threads = 2;
-constexpr std::int64_t pairs = 6;
+constexpr std::int64_t iterations = 3;
 constexpr double rate = 1e-3;
 bool failed = false;
 
@@ -91,10 +93,9 @@ double own_step(nn::LanguageTrainer& trainer, const Batch& batch) {
 }
 
 /// |ours - plain| / |plain| of each gradient as one vector; the largest of all parameters.
-double worst_difference(nn::LanguageTrainer& trainer, nn::PlainLanguageTrainer& plain, const Batch& batch) {
-    const auto ours = trainer.gradients(batch.view());
+double worst_difference(const std::map<std::string, std::vector<float>>& ours, const std::map<std::string, std::vector<double>>& plain) {
     double worst = 0;
-    for (const auto& [name, numbers] : plain.gradients(batch.view())) {
+    for (const auto& [name, numbers] : plain) {
         double difference = 0, length = 0;
         const std::vector<float>& own = ours.at(name);
         for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -106,47 +107,87 @@ double worst_difference(nn::LanguageTrainer& trainer, nn::PlainLanguageTrainer& 
     return worst;
 }
 
-void pair_steps(benchmark::State& state, const Workload& workload, const std::string& loss) {
-    const auto trainer = nn::make_language_trainer(workload.form());
-    const auto plain = nn::make_plain_language_trainer(workload.form(), *trainer, loss);
-    Batches batches(workload);
-    // A gradient is a sum of some thousand terms that each side rounds in an order of its own: 1e-5 is a hundred units in the last place.
-    const double gradients = worst_difference(*trainer, *plain, batches.next());
-    double losses = 0;
-    for (int step = 0; step < 2; ++step) {  // also the first calls, which take memory
-        const Batch& batch = batches.next();
-        const double own = own_step(*trainer, batch);
-        losses = std::max(losses, std::abs(plain->step(batch.view(), rate) - own) / own);
+/// A plain form, its times, and how far its numbers are from plumb's.
+struct Peer {
+    std::string name;
+    std::unique_ptr<nn::PlainLanguageTrainer> trainer;
+    std::vector<double> times;
+    double gradient_difference = 0, loss_difference = 0;
+};
+
+std::vector<Peer> make_peers(const Workload& workload, nn::LanguageTrainer& trainer, const std::vector<std::string>& losses) {
+    std::vector<Peer> peers;
+    for (const std::string& name : losses) {
+        peers.push_back({name, nn::make_plain_language_trainer(workload.form(), trainer, name), {}});
     }
-    state.counters["gradient_difference"] = gradients;
-    state.counters["loss_difference"] = losses;
-    if (!(gradients < 1e-5 && losses < 1e-5)) {
+    return peers;
+}
+
+/// Also the first calls, which take memory. A gradient is a sum of some thousand terms that each side rounds in an order of its own: 1e-5
+/// is a hundred units in the last place.
+bool agree(nn::LanguageTrainer& trainer, std::vector<Peer>& peers, Batches& batches) {
+    const Batch& batch = batches.next();
+    const auto gradients = trainer.gradients(batch.view());
+    for (int step = 0; step < 2; ++step) {
+        const double own = step == 0 ? std::nan("") : own_step(trainer, batch);
+        for (Peer& peer : peers) {
+            if (step == 0)
+                peer.gradient_difference = worst_difference(gradients, peer.trainer->gradients(batch.view()));
+            else
+                peer.loss_difference = std::abs(peer.trainer->step(batch.view(), rate) - own) / own;
+        }
+    }
+    return std::ranges::all_of(peers, [](const Peer& peer) { return peer.gradient_difference < 1e-5 && peer.loss_difference < 1e-5; });
+}
+
+void compare_steps(benchmark::State& state, const Workload& workload, const std::vector<std::string>& losses) {
+    const auto trainer = nn::make_language_trainer(workload.form());
+    std::vector<Peer> peers = make_peers(workload, *trainer, losses);
+    Batches batches(workload);
+    const bool agreed = agree(*trainer, peers, batches);
+    for (const Peer& peer : peers) {
+        state.counters[peer.name + "_gradient_difference"] = peer.gradient_difference;
+        state.counters[peer.name + "_loss_difference"] = peer.loss_difference;
+    }
+    if (!agreed) {
         failed = true;
-        state.SkipWithError("loss and gradients are not those of the plain form");
+        state.SkipWithError("loss and gradients are not those of the plain forms");
         return;
     }
-    bench::Pairs steps;
-    std::vector<double> shares;
+    std::vector<double> own, shares;
     for (auto _ : state) {
         const Batch& batch = batches.next();
-        double peak = 0;
+        double own_loss = 0;
+        std::vector<double> peer_losses(peers.size());
         const auto run_own = [&] {
-            peak = families::language::measure_peak(threads) / 2;
-            const double time = seconds([&] { own_step(*trainer, batch); });
-            peak += families::language::measure_peak(threads) / 2;
-            return time;
+            const double before = families::language::measure_peak(threads);
+            own.push_back(seconds([&] { own_loss = own_step(*trainer, batch); }));
+            const double peak = (before + families::language::measure_peak(threads)) / 2;
+            const double operations =
+                families::language::training_operations(workload.form().model, batch.view().rows, batch.view().length, batch.predictions());
+            shares.push_back(operations / own.back() / peak);
         };
-        steps.sample(state, run_own, [&] { return seconds([&] { plain->step(batch.view(), rate); }); });
-        const double operations =
-            families::language::training_operations(workload.form().model, batch.view().rows, batch.view().length, batch.predictions());
-        shares.push_back(operations / steps.own.back() / peak);
+        const bool own_first = own.size() % 2 == 0;
+        if (own_first) run_own();
+        for (std::size_t i = 0; i < peers.size(); ++i) {
+            const std::size_t at = own_first ? i : peers.size() - 1 - i;
+            peers[at].times.push_back(seconds([&] { peer_losses[at] = peers[at].trainer->step(batch.view(), rate); }));
+        }
+        if (!own_first) run_own();
+        // Behind an update, which turns rounding into steps where a gradient is nearly nothing.
+        failed = failed || std::ranges::any_of(peer_losses, [&](double loss) { return !(std::abs(loss - own_loss) < 1e-4 * own_loss); });
+        state.SetIterationTime(own.back());
     }
-    steps.report(state, "plain/plumb");
-    state.counters["plumb_s"] = base::median(steps.own);
-    state.counters["plumb_min_s"] = std::ranges::min(steps.own);
-    state.counters["plain_s"] = base::median(steps.other);
-    state.counters["plain_min_s"] = std::ranges::min(steps.other);
+    if (failed) state.SkipWithError("losses are not those of the plain forms");
+    for (const Peer& peer : peers) {
+        bench::Pairs{own, peer.times}.report(state, peer.name + "/plumb", peer.name + "_");
+        state.counters[peer.name + "_s"] = base::median(peer.times);
+        state.counters[peer.name + "_min_s"] = std::ranges::min(peer.times);
+    }
+    state.counters["plumb_s"] = base::median(own);
+    state.counters["plumb_min_s"] = std::ranges::min(own);
     state.counters["share"] = base::median(shares);
+    state.SetLabel("fastest: " + std::ranges::min_element(peers, {}, [](const Peer& peer) { return base::median(peer.times); })->name);
 }
 
 /// `loss` empty: plumb's own.
@@ -175,13 +216,13 @@ void register_all() {
             })->Iterations(1);
         losses.erase(losses.begin());
     }
-    for (const bool small : {true, false}) {
-        for (const Workload& workload : workloads(small)) {
-            for (const std::string& loss : losses)
-                bench::register_timed((small ? "small/" : "step/") + workload.name + "/" + loss, [=](benchmark::State& state) {
-                    pair_steps(state, workload, loss);
-                })->Iterations(pairs);
-        }
+    const auto compare = [](const std::string& name, const Workload& workload, const std::vector<std::string>& forms) {
+        bench::register_timed(name, [=](benchmark::State& state) { compare_steps(state, workload, forms); })->Iterations(iterations);
+    };
+    for (const Workload& workload : workloads(true)) compare("small/" + workload.name, workload, losses);
+    for (const Workload& workload : workloads(false)) {
+        compare("step/" + workload.name + "/all", workload, losses);
+        for (const std::string& loss : losses) compare("step/" + workload.name + "/" + loss, workload, {loss});
     }
 }
 
