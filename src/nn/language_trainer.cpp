@@ -177,12 +177,15 @@ class Trainer final : public LanguageTrainer {
         packed_.forget();  // the caller may change a frozen weight behind LibTorch's back
         return parameters_.values(parameters_.index_of(name));
     }
-    std::vector<float> gradient(const TokenBatch& batch, const std::string& name) override {
+    std::map<std::string, std::vector<float>> gradients(const TokenBatch& batch) override {
         return guarded<c10::AutoGradMode>("differentiating", [&] {
             use_threads();
             loss_of(batch, {}).backward();
-            const std::span<const float> numbers = parameters_.gradients(parameters_.index_of(name));
-            std::vector<float> out(numbers.begin(), numbers.end());
+            std::map<std::string, std::vector<float>> out;
+            for (std::size_t i = 0; i < parameters_.size(); ++i) {
+                const std::span<const float> numbers = parameters_.gradients(i);
+                if (!numbers.empty()) out.emplace(parameters_.name(i), std::vector<float>(numbers.begin(), numbers.end()));
+            }
             parameters_.forget_gradients();
             return out;
         });
@@ -204,9 +207,10 @@ class Trainer final : public LanguageTrainer {
 
     Dropout dropout(std::int64_t piece) const { return {form_.model.dropout, form_.seed, steps_, piece}; }
 
-    at::Tensor embed(const at::Tensor& ids_BT) const { return at::embedding(parameters_["embedding.weight"], ids_BT, /*padding_idx=*/0); }
     /// One row.
-    at::Tensor embed(std::span<const TokenId> ids) const { return embed(id_tensor(ids, 1, std::ssize(ids))); }
+    at::Tensor embed(std::span<const TokenId> ids) const {
+        return at::embedding(parameters_["embedding.weight"], id_tensor(ids, 1, std::ssize(ids)), padding_id);
+    }
 
     /// The output bias is one more column of the output weights, against a feature that is always 1.
     at::Tensor output_weights() const {
@@ -218,7 +222,8 @@ class Trainer final : public LanguageTrainer {
     }
     at::Tensor features_of(const TokenBatch& batch, const Dropout& dropout) const {
         require_valid(batch, form_.model.vocabulary);
-        const at::Tensor h_BTC = model_->features(embed(id_tensor(batch.sources, batch.rows, batch.length)), dropout);
+        const at::Tensor h_BTC =
+            model_->features_of_ids(parameters_["embedding.weight"], id_tensor(batch.sources, batch.rows, batch.length), dropout);
         return with_bias_column(h_BTC.reshape({batch.rows * batch.length, form_.model.width}));
     }
     at::Tensor targets_of(const TokenBatch& batch) const { return id_tensor(batch.targets, batch.rows, batch.length).reshape({-1}); }

@@ -72,8 +72,8 @@ class LanguageTrainer {
     /// The parameters by name, to be looked at and changed by checks: ask again for `values` before every change.
     virtual std::vector<std::string> names() const = 0;
     virtual std::span<float> values(const std::string& name) = 0;
-    /// The gradient of the batch's loss by a parameter; empty where it is not trained.
-    virtual std::vector<float> gradient(const TokenBatch& batch, const std::string& name) = 0;
+    /// The gradient of the batch's loss by each parameter that is trained, without dropout.
+    virtual std::map<std::string, std::vector<float>> gradients(const TokenBatch& batch) = 0;
 
     /// Safetensors: the parameters under their names and, `with_moments`, "moment1/NAME" and "moment2/NAME"; metadata has `steps` and what
     /// is given. The file appears whole or not at all.

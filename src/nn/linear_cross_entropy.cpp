@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// To add a form: a function from Inputs to the loss and one line of `forms`; the tests walk loss_form_names().
+// To add a plain form: plain_loss.cpp. The tests walk loss_form_names().
 #include "nn/linear_cross_entropy.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-#include <array>
+#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "nn/attention_peers.h"
 #include "nn/linear_cross_entropy_function.h"
+#include "nn/plain_loss.h"
 #include "nn/problem_tensors.h"
 
 namespace plumb::nn {
@@ -23,11 +22,7 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Rows whose logits are stored at once by the form "chunked".
-constexpr std::int64_t chunk_rows = 256;
 
 struct Inputs {
     at::Tensor hidden_RE, weight_VE, targets_R, row_weights_R;
@@ -38,62 +33,26 @@ at::Tensor fused(const Inputs& in) {
     return linear_cross_entropy(in.hidden_RE, in.weight_VE, in.targets_R, in.row_weights_R, in.cache);
 }
 
-at::Tensor stored_logits(const at::Tensor& hidden_RE, const at::Tensor& weight_VE, const at::Tensor& targets_R,
-                         const at::Tensor& row_weights_R) {
-    const at::Tensor log_p_RV = at::log_softmax(at::linear(hidden_RE, weight_VE), 1);
-    const at::Tensor nll_R = at::nll_loss(log_p_RV, targets_R, {}, at::Reduction::None);
-    return at::dot(nll_R.to(at::kFloat), row_weights_R);
-}
-
-at::Tensor log_softmax(const Inputs& in) {
-    return stored_logits(in.hidden_RE, in.weight_VE, in.targets_R, in.row_weights_R);
-}
-
-/// A chunk of rows without its history, which the backward pass makes again.
-struct Recomputed : torch::autograd::Function<Recomputed> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_RE, const at::Tensor& weight_VE,
-                              const at::Tensor& targets_R, const at::Tensor& row_weights_R) {
-        context->save_for_backward({hidden_RE, weight_VE, targets_R, row_weights_R});
-        context->saved_data["trains_weight"] = weight_VE.requires_grad();
-        return stored_logits(hidden_RE, weight_VE, targets_R, row_weights_R);
-    }
-
-    static variable_list backward(AutogradContext* context, const variable_list& outputs) {
-        const variable_list saved = context->get_saved_variables();
-        const bool trains_weight = context->saved_data["trains_weight"].toBool();
-        const at::AutoGradMode history(true);
-        const at::Tensor hidden_RE = saved[0].detach().requires_grad_();
-        const at::Tensor weight_VE = saved[1].detach().requires_grad_(trains_weight);
-        const at::Tensor loss = stored_logits(hidden_RE, weight_VE, saved[2], saved[3]);
-        variable_list leaves = {hidden_RE};
-        if (trains_weight) leaves.push_back(weight_VE);
-        variable_list gradients = torch::autograd::grad({loss}, leaves, {outputs[0].detach()});
-        if (!trains_weight) gradients.emplace_back();
-        gradients.resize(4);
-        return gradients;
-    }
-};
-
-at::Tensor chunked(const Inputs& in) {
-    at::Tensor loss = at::zeros({}, at::kFloat);
-    const std::int64_t rows = in.hidden_RE.size(0);
-    for (std::int64_t first = 0; first < rows; first += chunk_rows) {
-        const std::int64_t count = std::min(chunk_rows, rows - first);
-        loss = loss + Recomputed::apply(in.hidden_RE.narrow(0, first, count), in.weight_VE, in.targets_R.narrow(0, first, count),
-                                        in.row_weights_R.narrow(0, first, count));
-    }
-    return loss;
-}
-
 struct Form {
-    const char* name;
-    at::Tensor (*compute)(const Inputs&);
+    std::string name;
+    std::function<at::Tensor(const Inputs&)> compute;
 };
 
-constexpr std::array<Form, 3> forms = {{{"fused", fused}, {"log_softmax", log_softmax}, {"chunked", chunked}}};
+const std::vector<Form>& forms() {
+    static const std::vector<Form> made = [] {
+        std::vector<Form> all = {{"fused", fused}};
+        for (const PlainLoss& plain : plain_losses()) {
+            all.push_back({plain.name, [compute = plain.compute](const Inputs& in) {
+                               return compute(in.hidden_RE, in.weight_VE, in.targets_R, in.row_weights_R);
+                           }});
+        }
+        return all;
+    }();
+    return made;
+}
 
 const Form& find_form(const std::string& name) {
-    for (const Form& form : forms) {
+    for (const Form& form : forms()) {
         if (name == form.name) return form;
     }
     throw Error(ErrorKind::usage, "no form of the loss is called '" + name + "'", base::suggest(name, loss_form_names()));
@@ -139,8 +98,7 @@ class FormOnProblem : public LossForm {
     void copy_gradients(std::span<float> dhidden_RE, std::span<float> dweight_VE) const override {
         const std::span<float> targets[] = {dhidden_RE, dweight_VE};
         const std::size_t wanted = dweight_VE.empty() ? 1 : 2;
-        if (gradients_.size() < wanted)
-            throw Error(ErrorKind::internal, std::string(form_.name) + ": gradients that no step() has computed");
+        if (gradients_.size() < wanted) throw Error(ErrorKind::internal, form_.name + ": gradients that no step() has computed");
         guarded<at::AutoGradMode>(form_.name, [&] {
             for (std::size_t i = 0; i < wanted; ++i) {
                 const at::Tensor flat = gradients_[i].detach().reshape({-1});
@@ -161,7 +119,7 @@ class FormOnProblem : public LossForm {
 
 std::vector<std::string> loss_form_names() {
     std::vector<std::string> names;
-    for (const Form& form : forms) names.emplace_back(form.name);
+    for (const Form& form : forms()) names.push_back(form.name);
     return names;
 }
 

@@ -39,8 +39,7 @@ class LossForm {
     virtual void copy_gradients(std::span<float> dhidden_RE, std::span<float> dweight_VE) const = 0;
 };
 
-/// "fused" (linear_cross_entropy_function.h), "log_softmax" (linear, log_softmax, nll_loss: all logits stored), "chunked" (the same over
-/// chunks of rows, whose logits are computed again in the backward pass).
+/// "fused" (linear_cross_entropy_function.h) and the names of plain_loss.h.
 std::vector<std::string> loss_form_names();
 std::unique_ptr<LossForm> make_loss_form(const std::string& name, const LossProblem& problem);
 

@@ -106,8 +106,14 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
         if (at::GradMode::is_enabled()) {
             throw Error(ErrorKind::unsupported, "fused loss has no second derivatives", "differentiate once, without create_graph");
         }
-        return {scaled(context->saved_data["dhidden"].toTensor(), outputs[0]),
-                scaled(context->saved_data["dweight"].toTensor(), outputs[0]), at::Tensor(), at::Tensor(), at::Tensor()};
+        if (context->saved_data.empty()) {
+            throw Error(ErrorKind::unsupported, "fused loss gives its gradients once", "compute the loss again before a second backward()");
+        }
+        const at::Tensor dhidden_RE = context->saved_data["dhidden"].toTensor();
+        const at::Tensor dweight_VE = context->saved_data["dweight"].toTensor();
+        // Autograd adds in place to what nobody else holds: to a tied embedding's gradient that of its rows as inputs.
+        context->saved_data.clear();
+        return {scaled(dhidden_RE, outputs[0]), scaled(dweight_VE, outputs[0]), at::Tensor(), at::Tensor(), at::Tensor()};
     }
 };
 

@@ -37,7 +37,7 @@ class PackedWeightCache {
 /// for all 1. For the mean over the positions that count give 1/count, and 0 for padding: such a row is not computed, whatever stands in
 /// it. The R x V logits are never stored; gradients are computed here already, unless nothing asks for them. Threads: as many as LibTorch
 /// uses; the bits do not depend on it. Throws Error{usage} naming what does not fit (a target outside [0, V) by its row), and
-/// Error{unsupported} for second derivatives.
+/// Error{unsupported} for second derivatives and a second backward() of one result: gradients are handed over, not copied.
 at::Tensor linear_cross_entropy(const at::Tensor& hidden_RE, const at::Tensor& weight_VE, const at::Tensor& targets_R,
                                 const at::Tensor& row_weights_R, PackedWeightCache& cache);
 

@@ -5,7 +5,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -94,7 +96,7 @@ struct LstmLayer : torch::autograd::Function<LstmLayer> {
     static variable_list forward(AutogradContext* context, const at::Tensor& rows, const at::Tensor& w_ih, const at::Tensor& w_hh,
                                  const OptionalTensor& b_ih, const OptionalTensor& b_hh, const OptionalTensor& h0_BH,
                                  const OptionalTensor& c0_BH, const OptionalTensor& stored_rows, const OptionalTensor& row_of_positions,
-                                 at::IntArrayRef sizes, std::int64_t threads) {
+                                 at::IntArrayRef sizes, std::int64_t threads, const TableGradient& table_gradient) {
         const Shape shape{sizes[0], sizes[1], sizes[2], sizes[3]};
         const auto given = [](const OptionalTensor& x) { return x.value_or(at::Tensor()); };
         const InputRows input{rows, given(stored_rows), given(row_of_positions)};
@@ -114,6 +116,8 @@ struct LstmLayer : torch::autograd::Function<LstmLayer> {
         context->save_for_backward({rows, input.stored, input.row_of, w_ih, w_hh, given(h0_BH), h_BTH, trace_gates, trace_cells});
         context->saved_data["shape"] = sizes;
         context->saved_data["threads"] = threads;
+        context->saved_data["sparse"] = table_gradient.sparse;
+        context->saved_data["padding"] = table_gradient.padding;
         // In this order autograd counts the arguments that are there.
         context->saved_data["present"] =
             std::vector<bool>{true, true, true, b_ih.has_value(), b_hh.has_value(), h0_BH.has_value(), c0_BH.has_value()};
@@ -155,13 +159,15 @@ struct LstmLayer : torch::autograd::Function<LstmLayer> {
         const at::Tensor none;
         // Two tensors: what autograd is given for one bias it may add to in place.
         const at::Tensor b_hh = wanted[3] && wanted[4] ? b.clone() : b;
-        return {wanted[0] ? as_input(rows, input) : none,
+        const TableGradient table_gradient{context->saved_data["sparse"].toBool(), context->saved_data["padding"].toInt()};
+        return {wanted[0] ? as_input(rows, input, table_gradient) : none,
                 w_ih,
                 w_hh,
                 wanted[3] ? b : none,
                 wanted[4] ? b_hh : none,
                 h0,
                 c0,
+                none,
                 none,
                 none,
                 none,
@@ -180,20 +186,27 @@ struct LstmLayer : torch::autograd::Function<LstmLayer> {
     }
 
     /// Gradients of rows in the shape of what they are rows of.
-    static at::Tensor as_input(const at::Tensor& rows, const InputRows& input) {
+    static at::Tensor as_input(const at::Tensor& rows, const InputRows& input, const TableGradient& wanted) {
         if (!input.stored.defined()) return rows.view(input.data.sizes());
-        return at::zeros_like(input.data).index_copy_(0, input.stored, rows);
+        const std::span ids(input.stored.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(input.stored.numel()));
+        const auto padding = std::ranges::lower_bound(ids, wanted.padding);
+        if (padding != ids.end() && *padding == wanted.padding) rows.select(0, padding - ids.begin()).zero_();
+        if (!wanted.sparse) return at::zeros_like(input.data).index_copy_(0, input.stored, rows);
+        return at::sparse_coo_tensor(input.stored.unsqueeze(0), rows, input.data.sizes(), rows.options().layout(at::kSparse),
+                                     /*is_coalesced=*/true);
     }
 };
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> apply(const InputRows& input, const Shape& shape, const LstmParameters& p,
-                                                     const at::Tensor& h0_BH, const at::Tensor& c0_BH, int threads) {
+                                                     const at::Tensor& h0_BH, const at::Tensor& c0_BH, const TableGradient& table_gradient,
+                                                     int threads) {
     const auto contiguous = [](const at::Tensor& x) { return x.defined() ? x.contiguous() : x; };
     const std::int64_t sizes[] = {shape.batch, shape.steps, shape.input, shape.hidden};
-    const variable_list outputs = LstmLayer::apply(
-        input.data.contiguous(), p.weight_ih_GI.contiguous(), p.weight_hh_GH.contiguous(), optional(contiguous(p.bias_ih_G)),
-        optional(contiguous(p.bias_hh_G)), optional(contiguous(h0_BH)), optional(contiguous(c0_BH)), optional(input.stored),
-        optional(input.row_of), at::IntArrayRef(sizes), static_cast<std::int64_t>(threads == 0 ? at::get_num_threads() : threads));
+    const variable_list outputs =
+        LstmLayer::apply(input.data.contiguous(), p.weight_ih_GI.contiguous(), p.weight_hh_GH.contiguous(),
+                         optional(contiguous(p.bias_ih_G)), optional(contiguous(p.bias_hh_G)), optional(contiguous(h0_BH)),
+                         optional(contiguous(c0_BH)), optional(input.stored), optional(input.row_of), at::IntArrayRef(sizes),
+                         static_cast<std::int64_t>(threads == 0 ? at::get_num_threads() : threads), table_gradient);
     return {outputs[0], outputs[1], outputs[2]};
 }
 
@@ -208,12 +221,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm_layer(const at::Tensor& inpu
     if (!input_BTI.defined() || input_BTI.dim() != 3) require(input_BTI, "the input", at::kFloat, {0, 0, 0}, "(B, T, I)");
     require(input_BTI, "the input", at::kFloat, input_BTI.sizes(), "(B, T, I)");
     const Shape shape = fitting_shape(input_BTI, input_BTI.size(2), parameters, h0_BH, c0_BH);
-    return apply({input_BTI, {}, {}}, shape, parameters, h0_BH, c0_BH, threads);
+    return apply({input_BTI, {}, {}}, shape, parameters, h0_BH, c0_BH, {}, threads);
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm_layer_of_ids(const at::Tensor& table_VI, const at::Tensor& ids_BT,
                                                                  const LstmParameters& parameters, const at::Tensor& h0_BH,
-                                                                 const at::Tensor& c0_BH, int threads) {
+                                                                 const at::Tensor& c0_BH, const TableGradient& gradient, int threads) {
     if (!table_VI.defined() || table_VI.dim() != 2) require(table_VI, "the table", at::kFloat, {0, 0}, "(V, I)");
     require(table_VI, "the table", at::kFloat, table_VI.sizes(), "(V, I)");
     if (!ids_BT.defined() || ids_BT.dim() != 2) require(ids_BT, "ids", at::kLong, {0, 0}, "(B, T)");
@@ -222,7 +235,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm_layer_of_ids(const at::Tenso
     const at::Tensor ids = ids_BT.contiguous();
     const auto distinct =
         kernels::lstm::distinct_rows({ids.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())}, table_VI.size(0));
-    return apply({table_VI, to_tensor(distinct.stored), to_tensor(distinct.row_of)}, shape, parameters, h0_BH, c0_BH, threads);
+    return apply({table_VI, to_tensor(distinct.stored), to_tensor(distinct.row_of)}, shape, parameters, h0_BH, c0_BH, gradient, threads);
 }
 
 }  // namespace plumb::nn

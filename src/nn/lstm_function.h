@@ -5,6 +5,7 @@
 //
 // Legend: B batch, T steps, I input size, H hidden size, G = 4 H in the order i, f, g, o, V rows of a table.
 #pragma once
+#include <cstdint>
 #include <tuple>
 
 namespace at {
@@ -27,10 +28,19 @@ struct LstmParameters {
 std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm_layer(const at::Tensor& input_BTI, const LstmParameters& parameters,
                                                           const at::Tensor& h0_BH, const at::Tensor& c0_BH, int threads = 0);
 
+/// The gradient by a table, as at::embedding lets one choose it.
+struct TableGradient {
+    /// The rows that were read and nothing else; false: dense. Autograd adds it in place to a dense gradient of the same table that nobody
+    /// else holds, so that a table which is the output layer too costs no second array of its size.
+    bool sparse = false;
+    std::int64_t padding = -1;  ///< the row of this id collects none; -1: every row does
+};
+
 /// The same on rows of a table (V, I) by ids (B, T) of int64, without gathering them: a row that several positions read is projected once.
-/// The gradient by the table is dense. Also throws Error{usage} for an id outside the table.
+/// Also throws Error{usage} for an id outside the table.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm_layer_of_ids(const at::Tensor& table_VI, const at::Tensor& ids_BT,
                                                                  const LstmParameters& parameters, const at::Tensor& h0_BH,
-                                                                 const at::Tensor& c0_BH, int threads = 0);
+                                                                 const at::Tensor& c0_BH, const TableGradient& gradient = {},
+                                                                 int threads = 0);
 
 }  // namespace plumb::nn

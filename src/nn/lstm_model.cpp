@@ -26,10 +26,14 @@ class LstmModel final : public SequenceModel {
     }
 
     at::Tensor features(const at::Tensor& embedded_BTC, const Dropout& dropout) const override {
-        at::Tensor x = dropout(embedded_BTC, "embedding");
-        for (std::int64_t layer = 0; layer < form_.layers; ++layer)
-            x = dropout(std::get<0>(lstm_layer(x, weights(layer), {}, {})), "lstm " + std::to_string(layer));
-        return dropout(classify(x), "features");
+        const at::Tensor x = dropout(embedded_BTC, "embedding");
+        return above_first(std::get<0>(lstm_layer(x, weights(0), {}, {})), dropout);
+    }
+    at::Tensor features_of_ids(const at::Tensor& table_VC, const at::Tensor& ids_BT, const Dropout& dropout) const override {
+        // What is dropped differs from place to place, so that no two read the same numbers.
+        if (dropout.rate > 0) return SequenceModel::features_of_ids(table_VC, ids_BT, dropout);
+        const TableGradient rows_alone{.sparse = true, .padding = padding_id};
+        return above_first(std::get<0>(lstm_layer_of_ids(table_VC, ids_BT, weights(0), {}, {}, rows_alone)), dropout);
     }
 
     std::unique_ptr<Stepper> stepper() const override { return std::make_unique<Steps>(*this); }
@@ -61,6 +65,13 @@ class LstmModel final : public SequenceModel {
         return {parameters_[name("weight_ih", layer)], parameters_[name("weight_hh", layer)], parameters_[name("bias_ih", layer)],
                 parameters_[name("bias_hh", layer)]};
     }
+    /// Features of what the first layer gives.
+    at::Tensor above_first(at::Tensor x, const Dropout& dropout) const {
+        x = dropout(x, "lstm 0");
+        for (std::int64_t layer = 1; layer < form_.layers; ++layer)
+            x = dropout(std::get<0>(lstm_layer(x, weights(layer), {}, {})), "lstm " + std::to_string(layer));
+        return dropout(classify(x), "features");
+    }
     at::Tensor classify(const at::Tensor& x) const {
         return at::linear(x, parameters_["classifier.0.weight"], parameters_["classifier.0.bias"]).relu();
     }
@@ -73,10 +84,6 @@ class LstmModel final : public SequenceModel {
 
 std::unique_ptr<SequenceModel> make_lstm_model(const LanguageForm& form, Parameters& parameters) {
     return std::make_unique<LstmModel>(form, parameters);
-}
-
-std::unique_ptr<SequenceModel> make_sequence_model(const LanguageForm& form, const GivenValues& given, Parameters& parameters) {
-    return form.architecture == Architecture::lstm ? make_lstm_model(form, parameters) : make_gpt1_model(form, given, parameters);
 }
 
 }  // namespace plumb::nn

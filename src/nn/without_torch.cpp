@@ -9,6 +9,7 @@
 #include "nn/lstm_gradients.h"
 #include "nn/optimizer_peer.h"
 #include "nn/plain_image_loop.h"
+#include "nn/plain_language_trainer.h"
 
 namespace plumb::nn {
 
@@ -46,6 +47,14 @@ std::unique_ptr<AttentionGradients> make_attention_gradients(const std::string& 
 
 std::unique_ptr<LanguageTrainer> make_language_trainer(const TrainerForm&, const GivenValues&) {
     throw base::Error(base::ErrorKind::unsupported, std::string("neural language models: ") + reason, hint);
+}
+
+std::vector<std::string> plain_loss_names() {
+    return {};
+}
+
+std::unique_ptr<PlainLanguageTrainer> make_plain_language_trainer(const TrainerForm&, LanguageTrainer&, const std::string&, bool) {
+    throw base::Error(base::ErrorKind::unsupported, std::string("the plain form: ") + reason, hint);
 }
 
 std::vector<std::string> loss_form_names() {

@@ -102,6 +102,7 @@ TEST(LanguageProgress, ComesBackWithEveryBit) {
     progress.best_nats = -1.0 / 3;
     progress.best_step = 7;
     progress.seconds = 1e-300;
+    progress.peak_shares = {0.1 + 0.2, 1e-300};
     progress.curves = "a,b\n1,2\n";
     const Progress back = progress_from_metadata(to_metadata(progress));
     EXPECT_EQ(back.nats, progress.nats);
@@ -110,6 +111,8 @@ TEST(LanguageProgress, ComesBackWithEveryBit) {
     EXPECT_EQ(back.best_step, 7);
     EXPECT_EQ(back.seconds, progress.seconds);
     EXPECT_EQ(back.curves, progress.curves);
+    EXPECT_EQ(back.peak_shares, progress.peak_shares);
+    EXPECT_TRUE(progress_from_metadata(to_metadata({})).peak_shares.empty());
     EXPECT_THROW(progress_from_metadata({}), base::Error);
 }
 

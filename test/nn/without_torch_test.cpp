@@ -10,6 +10,7 @@
 #include "nn/linear_cross_entropy.h"
 #include "nn/lstm_gradients.h"
 #include "nn/optimizer_peer.h"
+#include "nn/plain_language_trainer.h"
 
 namespace plumb::nn {
 
@@ -50,6 +51,7 @@ TEST(WithoutTorch, TheLossGivesTheReasonToo) {
 
 TEST(WithoutTorch, LanguageModelsGiveTheReasonToo) {
     EXPECT_THROW(make_language_trainer({}), base::Error);
+    EXPECT_TRUE(plain_loss_names().empty());
 }
 
 }  // namespace plumb::nn

@@ -139,6 +139,10 @@ const std::vector<lab::Metric>& metrics() {
             {"train_time", "neural: all steps", "s", Better::lower, true},
             {"evaluation_time", "neural: all evaluations", "s", Better::lower, false},
             {"train_throughput", "neural: predicted ids of all steps by train_time", "ids/s", Better::higher, true},
+            {"peak_share",
+             "neural: median over the steps of what the products of a step, as the model defines them, make by its time of the fp32 peak "
+             "probed before training and at each evaluation",
+             "share", Better::higher, true},
             {"train_memory", "neural: most memory that training and evaluations held beyond corpora, model and moments", "B", Better::lower,
              false},
         };

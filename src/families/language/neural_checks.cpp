@@ -132,10 +132,9 @@ lab::Check check_gradients(const nn::TrainerForm& form) {
     constexpr double curvature = 0.05;  // of |g|: what terms of h may make, where a ReLU turns in between too
     const double rounding = 32 * rounding_unit / h;
     double worst = 0;
-    for (const std::string& name : trainer->names()) {
-        const std::vector<float> gradient = trainer->gradient(row.view(), name);
+    for (const auto& [name, gradient] : trainer->gradients(row.view())) {
         const double length = std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
-        if (gradient.empty() || length == 0) continue;
+        if (length == 0) continue;
         const std::span<float> values = trainer->values(name);
         const std::vector<float> start(values.begin(), values.end());
         const auto loss_at = [&](double along) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/statistics.h"
 #include "base/units.h"
 #include "families/language/corpus_checks.h"
 #include "families/language/curves.h"
@@ -15,6 +16,7 @@
 #include "families/language/model_checks.h"
 #include "families/language/neural_checks.h"
 #include "families/language/notebook_logs.h"
+#include "families/language/operations.h"
 
 namespace plumb::families::language {
 
@@ -116,10 +118,13 @@ NeuralTrial::Values NeuralTrial::train_step() {
     progress_.places += request_.batch * request_.chunks.length;
     progress_.all_predictions += batch.predictions();
     progress_.seconds += seconds;
+    progress_.peak_shares.push_back(training_operations(neural_.form.model, batch.view().rows, batch.view().length, batch.predictions()) /
+                                    seconds / peak_);
     Values values = {{"loss", report.loss},
                      {"gradient_norm", report.gradient_norm},
                      {"rate", rate},
-                     {"ids_per_second", static_cast<double>(batch.predictions()) / seconds}};
+                     {"ids_per_second", static_cast<double>(batch.predictions()) / seconds},
+                     {"peak_share", progress_.peak_shares.back()}};
     if (const auto peak = watch_->peak()) values.emplace_back("peak_memory", static_cast<double>(*peak));
     return values;
 }
@@ -166,6 +171,7 @@ NeuralTrial::Values NeuralTrial::evaluate() {
         trainer_->save(best(), {{"validation_nats", base::format_number(validation_nats)}}, false);
     }
     write_sample();
+    peak_ = measure_peak(request_.threads);
     progress_.evaluation_seconds += seconds_since(start);
     context_.log("step " + std::to_string(trainer_->steps()) + ": perplexity of train " + base::format_number(std::exp(train_nats)) +
                  ", of validation " + base::format_number(std::exp(validation_nats)));
@@ -190,6 +196,7 @@ void NeuralTrial::save() {
 void NeuralTrial::run(lab::Recorder& recorder) {
     resume(recorder);
     watch_.emplace();
+    peak_ = measure_peak(request_.threads);
     saved_ = Clock::now();
     while (!finished()) {
         if (recorder.stop_requested()) {
@@ -214,6 +221,7 @@ void NeuralTrial::report(lab::Recorder& recorder) {
     give("train_time", progress_.seconds);
     give("evaluation_time", progress_.evaluation_seconds);
     give("train_throughput", static_cast<double>(progress_.all_predictions) / progress_.seconds);
+    give("peak_share", base::median(progress_.peak_shares));
     const double memory = static_cast<double>(watch_->peak().value_or(0));
     if (memory > 0) give("train_memory", memory);
     give("parameters", static_cast<double>(trainer_->parameters()));

@@ -56,6 +56,7 @@ class NeuralTrial final : public lab::LongTrial {
     Progress progress_;
     std::vector<Scored> final_;  ///< by split: the best model's
     std::optional<base::MemoryWatch> watch_;
+    double peak_ = 0;  ///< operations a second that this machine reached when last probed: before training and at each evaluation
     std::chrono::steady_clock::time_point saved_;
 };
 

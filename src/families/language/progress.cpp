@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace plumb::families::language {
 
@@ -21,6 +22,21 @@ void walk_numbers(const Walk& walk, ProgressLike& progress) {
 }
 
 const char* const curves_key = "curves";
+const char* const shares_key = "peak_shares";
+
+/// The shortest text that reads back as the same number.
+template <class Number>
+std::string exact_text(Number value) {
+    std::array<char, 32> text{};
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+template <class Number>
+void read_exact(const std::string& name, std::string_view text, Number& value) {
+    if (std::from_chars(text.data(), text.data() + text.size(), value).ptr != text.data() + text.size())
+        throw base::Error(base::ErrorKind::failed, "a checkpoint's '" + name + "' is no number: " + std::string(text),
+                          "remove the point's work folder and run it anew");
+}
 
 const std::string& member(const std::map<std::string, std::string>& metadata, const std::string& name) {
     const auto found = metadata.find(name);
@@ -32,27 +48,18 @@ const std::string& member(const std::map<std::string, std::string>& metadata, co
 }  // namespace
 
 std::map<std::string, std::string> to_metadata(const Progress& progress) {
-    std::map<std::string, std::string> metadata = {{curves_key, progress.curves}};
-    walk_numbers(
-        [&](const char* name, const auto& value) {
-            std::array<char, 32> text{};  // the shortest text that reads back as the same number
-            metadata[name] = std::string(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
-        },
-        progress);
+    std::map<std::string, std::string> metadata = {{curves_key, progress.curves}, {shares_key, {}}};
+    for (const double share : progress.peak_shares) metadata[shares_key] += exact_text(share) + ' ';
+    walk_numbers([&](const char* name, const auto& value) { metadata[name] = exact_text(value); }, progress);
     return metadata;
 }
 
 Progress progress_from_metadata(const std::map<std::string, std::string>& metadata) {
     Progress progress;
     progress.curves = member(metadata, curves_key);
-    walk_numbers(
-        [&](const char* name, auto& value) {
-            const std::string& text = member(metadata, name);
-            if (std::from_chars(text.data(), text.data() + text.size(), value).ptr != text.data() + text.size())
-                throw base::Error(base::ErrorKind::failed, std::string("a checkpoint's '") + name + "' is no number: " + text,
-                                  "remove the point's work folder and run it anew");
-        },
-        progress);
+    for (const std::string& share : base::split(member(metadata, shares_key), ' '))
+        if (!share.empty()) read_exact(shares_key, share, progress.peak_shares.emplace_back());
+    walk_numbers([&](const char* name, auto& value) { read_exact(name, member(metadata, name), value); }, progress);
     return progress;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace plumb::families::language {
 
@@ -19,7 +20,8 @@ struct Progress {
     double seconds_before = 0;      ///< of them, up to the last evaluation
     double evaluation_seconds = 0;  ///< spent in evaluations
     std::int64_t all_predictions = 0;
-    std::string curves;  ///< rows of artifacts/curves.csv so far
+    std::vector<double> peak_shares;  ///< of every step
+    std::string curves;               ///< rows of artifacts/curves.csv so far
 };
 
 std::map<std::string, std::string> to_metadata(const Progress& progress);
