@@ -17,7 +17,8 @@ constexpr Names<Mark, 5> marks{
     {{Mark::bars, "bars"}, {Mark::lines, "lines"}, {Mark::points, "points"}, {Mark::front, "front"}, {Mark::drawing, "drawing"}}};
 constexpr Names<Scale, 3> scales{{{Scale::linear, "linear"}, {Scale::log2, "log2"}, {Scale::log10, "log10"}}};
 constexpr Names<ShareAxis, 3> shares{{{ShareAxis::all, "all"}, {ShareAxis::row, "row"}, {ShareAxis::none, "none"}}};
-constexpr Names<Answer::Kind, 3> kinds{{{Answer::Kind::value, "value"}, {Answer::Kind::ratio, "ratio"}, {Answer::Kind::checks, "checks"}}};
+constexpr Names<Answer::Kind, 4> kinds{
+    {{Answer::Kind::value, "value"}, {Answer::Kind::ratio, "ratio"}, {Answer::Kind::checks, "checks"}, {Answer::Kind::best, "best"}}};
 constexpr Names<Metric::Better, 3> directions{
     {{Metric::Better::lower, "lower"}, {Metric::Better::higher, "higher"}, {Metric::Better::neither, "neither"}}};
 constexpr Names<Type, 6> types{{{Type::boolean, "boolean"},
@@ -68,6 +69,8 @@ Json to_json(const Figure& figure) {
             {"where", to_json(figure.where)},
             {"published", published},
             {"table", figure.table},
+            {"mean", figure.mean},
+            {"best_of", figure.best_of},
             {"graphviz", figure.graphviz}};
 }
 
@@ -97,7 +100,10 @@ Figure figure_from_json(const Json& json) {
     figure.reference_title = fields.text("reference_title");
     figure.where = settings_from_json(fields.array("where"));
     for (const auto& value : fields.array("published")) figure.published.push_back(published_from_json(value));
-    if (fields.find("table") != nullptr) figure.table = fields.text("table");  // studies run before figures had tables lack it
+    // Studies run before figures had these lack them.
+    if (fields.find("table") != nullptr) figure.table = fields.text("table");
+    if (fields.find("mean") != nullptr) figure.mean = fields.boolean("mean");
+    if (fields.find("best_of") != nullptr) figure.best_of = fields.text("best_of");
     figure.graphviz = fields.text("graphviz");
     return figure;
 }

@@ -35,7 +35,7 @@ struct Figure {
     Mark mark = Mark::lines;
     std::string x;  ///< parameter names; x and y may also be metrics
     std::string y;
-    std::string colour;  ///< also gives the shape
+    std::string colour;  ///< also gives the shape; of a table that has no such column, a setting: a line is then a run, and named by it
     std::string facet_column;
     std::string facet_row;
     Scale x_scale = Scale::linear;
@@ -52,14 +52,18 @@ struct Figure {
     /// Rows come from artifacts/<table>.csv of each run instead of its metrics: x, y and colour name columns there, <y>_low and <y>_high
     /// the interval where they are columns. Every setting that varies becomes a facet. Empty: a row a point.
     std::string table;
+    /// Points that share x, colour and facets become one: their mean, with an interval from the smallest to the largest.
+    bool mean = false;
+    std::string best_of;   ///< a parameter: in the table, ordered by settings, the best y of each of its values stands out
     std::string graphviz;  ///< Mark::drawing: source in the DOT language
 };
 
 /// One of the numbers at the top of the page. value: `metric` of the point `of`. ratio: metric(over) / metric(of), paired where
 /// interleaved, so above 1 means `of` is faster when the metric is a time. checks: how many of the experiment's points are done and
-/// verified (metric gives the worst check, by name, if set).
+/// verified (metric gives the worst check, by name, if set). best: of all points that fit `of`, the one with the best `metric`; points
+/// whose checks are mistrusted only where there are no others.
 struct Answer {
-    enum class Kind { value, ratio, checks };
+    enum class Kind { value, ratio, checks, best };
     Kind kind = Kind::value;
     std::string text;        ///< "fused over the per-query loop, batch of 32"
     std::string experiment;  ///< name in the study; empty = all
@@ -76,7 +80,7 @@ struct Metric {
     bool headline = false;  ///< shown in tables by default
 };
 
-/// Throws usage with the three kinds.
+/// Throws usage with the kinds there are.
 Answer::Kind answer_kind(std::string_view text);
 
 // Each pair is a round trip. The readers throw usage naming the member that is missing, of the wrong type, or not one of the known words.

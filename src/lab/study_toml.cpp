@@ -248,7 +248,7 @@ class AnswerReader {
 
     Answer read() {
         fields_.allow_only({"kind", "text", "experiment", "metric", "of", "over"});
-        (void)fields_.require("kind", "kind = \"value\", \"ratio\" or \"checks\"");
+        (void)fields_.require("kind", "kind = \"value\", \"ratio\", \"best\" or \"checks\"");
         (void)fields_.require("text", "text = \"...\": what the number says");
         Answer answer;
         answer.kind = located(file_, fields_.source_of("kind"), [&] { return answer_kind(*fields_.text("kind")); });
@@ -264,13 +264,18 @@ class AnswerReader {
             return answer;
         }
         (void)fields_.require("metric", "metric = \"...\"");
-        (void)fields_.require("of", "of = { key = value }: the point whose number it is");
+        if (answer.kind != Answer::Kind::best) (void)fields_.require("of", "of = { key = value }: the point whose number it is");
         if (answer.kind == Answer::Kind::ratio) (void)fields_.require("over", "over = { key = value }: the point it is compared with");
         if (answer.kind == Answer::Kind::value) forbid("over", "shows one number; kind = \"ratio\" compares two");
+        if (answer.kind == Answer::Kind::best) forbid("over", "is taken from all points that fit 'of'");
         const Family& family = family_of(answer);
         require_named(fields_, "metric", {answer.metric}, names_of(family.metrics()), "metric");
         answer.of = read_settings("of", family.schema());
         answer.over = read_settings("over", family.schema());
+        if (answer.kind == Answer::Kind::best &&
+            std::ranges::find(family.metrics(), answer.metric, &Metric::name)->better == Metric::Better::neither)
+            fields_.refuse("metric", fmt::format("neither more nor less of '{}' is better", answer.metric),
+                           "name a metric with a best end");
         return answer;
     }
 

@@ -120,6 +120,35 @@ AnswerCard ratio_card(const lab::Store& store, const lab::StudyView& view, const
     return card;
 }
 
+AnswerCard best_card(const lab::StudyView& view, const lab::Answer& answer) {
+    AnswerCard card{"–", answer.text, {}, {}};
+    const Rows rows = rows_of(view, answer, answer.of);
+    const auto has_number = [&](const lab::ViewRow* row) { return is_done(row) && row->record->metric(answer.metric) != nullptr; };
+    const auto is_trusted = [&](const lab::ViewRow* row) { return !row->record->mistrusted(); };
+    Rows able, trusted;
+    std::ranges::copy_if(rows, std::back_inserter(able), has_number);
+    std::ranges::copy_if(able, std::back_inserter(trusted), is_trusted);
+    if (able.empty()) {
+        card.detail = rows.empty() ? why_not(rows, answer.of) : fmt::format("no point has a '{}' yet", answer.metric);
+        return card;
+    }
+    const Rows& candidates = trusted.empty() ? able : trusted;
+    const lab::ViewExperiment& experiment = view.experiments.at(candidates.front()->experiment);
+    const lab::Metric* metric = metric_named(experiment, answer.metric);
+    const double sign = metric != nullptr && metric->better == lab::Metric::Better::higher ? -1 : 1;
+    const lab::ViewRow* best = *std::ranges::min_element(
+        candidates, {}, [&](const lab::ViewRow* row) { return sign * row->record->metric(answer.metric)->value; });
+    card.headline = quantity_text(best->record->metric(answer.metric)->value, metric != nullptr ? metric->unit : "");
+    card.detail = fmt::format("{} · best of {}", point_text(view.experiments.at(best->experiment), best->point),
+                              count_text(candidates.size(), "point"));
+    if (trusted.empty()) {
+        card.detail += ", all mistrusted";
+    } else if (trusted.size() < able.size()) {
+        card.detail += fmt::format(", {} mistrusted left out", able.size() - trusted.size());
+    }
+    return card;
+}
+
 AnswerCard checks_card(const lab::StudyView& view, const lab::Answer& answer) {
     const Rows rows = rows_of(view, answer, answer.of);
     std::size_t verified = 0;
@@ -188,6 +217,9 @@ std::vector<AnswerCard> answer_cards(const lab::Store& store, const lab::StudyVi
                 break;
             case lab::Answer::Kind::checks:
                 cards.push_back(checks_card(view, answer));
+                break;
+            case lab::Answer::Kind::best:
+                cards.push_back(best_card(view, answer));
                 break;
         }
     }

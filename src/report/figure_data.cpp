@@ -104,6 +104,9 @@ Layout place_keys(const lab::ViewExperiment& experiment, const Rows& rows, const
     if (metric_named(experiment, figure.x) != nullptr) {
         return layout;  // a cloud of points: each has a place of its own
     }
+    if (figure.mean) {
+        return layout;  // what has no place of its own is what is averaged over
+    }
     std::set<std::string> placed{figure.x, figure.colour, figure.facet_column, figure.facet_row};
     for (std::string key = key_of_collision(experiment, rows, placed); !key.empty(); key = key_of_collision(experiment, rows, placed)) {
         placed.insert(key);
@@ -155,6 +158,21 @@ std::vector<std::string> telling_keys(const lab::ViewExperiment& experiment, con
     return keys;
 }
 
+/// The name of a run's line: the setting that lines are told apart by, and what else varies and is no facet.
+std::string line_name(const lab::ViewExperiment& experiment, const lab::ViewRow& row, const lab::Figure& figure, const Layout& layout) {
+    std::string name = text_of(experiment, row, figure.colour);
+    for (const std::string& key : experiment.varying) {
+        const bool said = key == figure.colour || std::ranges::find(layout.column_keys, key) != layout.column_keys.end() ||
+                          std::ranges::find(layout.row_keys, key) != layout.row_keys.end();
+        if (said) {
+            continue;
+        }
+        const bool speaks = parameter_named(experiment, key)->type == lab::Type::text;
+        name += fmt::format("{}{}{}", name.empty() ? "" : ", ", speaks ? "" : key + " ", text_of(experiment, row, key));
+    }
+    return name;
+}
+
 FigureRow place(const lab::ViewExperiment& experiment, const lab::ViewRow& row, const FigureData& data, const Layout& layout) {
     FigureRow placed;
     for (const std::string& key : data.keys) {
@@ -177,7 +195,10 @@ FigureRow place(const lab::ViewExperiment& experiment, const lab::ViewRow& row, 
             placed.x = quantity_text(metric->value, data.x_unit);
         }
     }
-    placed.colour = data.figure.colour.empty() ? std::string() : text_of(experiment, row, data.figure.colour);
+    const bool line_is_run = !data.figure.table.empty() && parameter_named(experiment, data.figure.colour) != nullptr;
+    placed.colour = data.figure.colour.empty() ? std::string()
+                    : line_is_run              ? line_name(experiment, row, data.figure, layout)
+                                               : text_of(experiment, row, data.figure.colour);
     placed.column = facet_text(experiment, row, layout.column_keys);
     placed.row = facet_text(experiment, row, layout.row_keys);
     placed.repeat = row.point.repeat;
@@ -254,7 +275,7 @@ std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow
         FigureRow row = placed;
         row.x = cells[*x].text;
         row.x_number = number(*x);
-        row.colour = colour ? cells[*colour].text : std::string();
+        row.colour = colour ? cells[*colour].text : placed.colour;
         set_interval(row, number(*y), end(low), end(high));
         rows.push_back(std::move(row));
     }
@@ -379,6 +400,42 @@ void find_front(FigureData& data, const lab::ViewExperiment& experiment) {
     }
 }
 
+/// One row a place: the mean of the points that have a number, as good as the worst of their checks.
+std::vector<FigureRow> averaged(const std::vector<FigureRow>& rows) {
+    std::vector<FigureRow> means;
+    std::vector<double> counts;  // of numbers
+    for (const FigureRow& row : rows) {
+        const auto same = [&](const FigureRow& mean) {
+            return mean.x == row.x && mean.colour == row.colour && mean.column == row.column && mean.row == row.row;
+        };
+        const auto found = std::ranges::find_if(means, same);
+        const auto at = static_cast<std::size_t>(found - means.begin());
+        if (found == means.end()) {
+            means.push_back(row);
+            counts.push_back(0);
+        } else if (row.y && !found->y) {
+            *found = row;
+        }
+        FigureRow& mean = means[at];
+        mean.run.clear();
+        mean.repeat = 0;
+        if (!row.y) {
+            continue;
+        }
+        mean.y = (counts[at] == 0 ? 0 : *mean.y) + *row.y;
+        mean.low = counts[at] == 0 ? *row.y : std::min(*mean.low, *row.y);
+        mean.high = counts[at] == 0 ? *row.y : std::max(*mean.high, *row.y);
+        mean.check = row.check == "mistrusted" ? row.check : mean.check;
+        ++counts[at];
+    }
+    for (std::size_t i = 0; i < means.size(); ++i) {
+        if (means[i].y) {
+            *means[i].y /= counts[i];
+        }
+    }
+    return means;
+}
+
 }  // namespace
 
 bool FigureData::has_numbers() const {
@@ -431,6 +488,13 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
             data.rows.push_back(std::move(row));
         }
     }
+    if (figure.mean) {
+        data.rows = averaged(data.rows);
+        data.has_repeats = false;
+    }
+    if (const lab::Metric* metric = metric_named(experiment, figure.y)) {
+        data.better = metric->better;
+    }
     order_by_choices(experiment, figure.x, data.xs);
     order_by_choices(experiment, figure.colour, data.colours);
     if (!figure.reference.empty()) {
@@ -440,85 +504,6 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
         find_front(data, experiment);
     }
     return data;
-}
-
-Table figure_table(const FigureData& data) {
-    Table table{data.figure.title, {}, {}};
-    const bool published = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.published.has_value(); });
-    const bool interval = std::ranges::any_of(data.rows, [](const FigureRow& row) { return row.y && *row.low != *row.high; });
-    const bool ratio = data.figure.relative.has_value();
-    const std::string unit = ratio ? "" : data.y_unit;
-    for (std::size_t i = 0; i < data.keys.size(); ++i) {
-        table.columns.push_back({data.keys[i], data.keys[i], data.numeric[i] ? Content::number : Content::text});
-    }
-    if (data.has_repeats) {
-        table.columns.push_back({"repeat", "repeat", Content::number});
-    }
-    const bool coloured = !data.figure.table.empty() && !data.colours.empty();
-    if (coloured) {
-        table.columns.push_back({data.figure.colour, data.figure.colour});
-    }
-    const std::string name = ratio ? data.figure.name : data.figure.y;
-    const bool x_is_metric = data.x_is_number && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
-    if (x_is_metric) {
-        table.columns.push_back({name_with_unit(data.figure.x, data.x_unit), data.x_title, Content::number});
-    }
-    table.columns.push_back({name_with_unit(name, unit), ratio ? data.y_title : title_with_unit(data.figure.y, unit), Content::number});
-    table.columns.push_back({name_with_unit(name + "_low", unit), "low", Content::number, Audience::programs});
-    table.columns.push_back({name_with_unit(name + "_high", unit), "high", Content::number, Audience::programs});
-    if (interval) {
-        table.columns.push_back({"interval", "95 % interval", Content::number, Audience::people});
-    }
-    if (published) {
-        table.columns.push_back({"published", "published", Content::number});
-        table.columns.push_back({"published_source", "published in", Content::prose, Audience::programs});
-    }
-    if (ratio) {
-        table.columns.push_back({"verdict", "verdict", Content::status});
-        table.columns.push_back({"paired", "paired", Content::status, Audience::programs});
-    }
-    table.columns.push_back({"status", "status", Content::status, Audience::programs});
-    table.columns.push_back({"check", "check", Content::status});
-    table.columns.push_back({"reason", "why no number", Content::prose});
-    table.columns.push_back({"run", "run", Content::code});
-
-    const auto number = [&](double value) { return number_cell(value, ratio ? times_text(value) : cell_text(value, unit)); };
-    for (const FigureRow& row : data.rows) {
-        std::vector<Cell> cells;
-        for (std::size_t i = 0; i < row.settings.size(); ++i) {
-            cells.push_back({row.settings[i], row.raw[i], Tone::plain});
-        }
-        if (data.has_repeats) {
-            cells.push_back({std::to_string(row.repeat), row.repeat, Tone::plain});
-        }
-        if (coloured) {
-            cells.push_back(row.colour.empty() ? empty_cell() : text_cell(row.colour));
-        }
-        if (x_is_metric) {
-            cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : empty_cell());
-        }
-        cells.push_back(row.y ? number(*row.y) : empty_cell());
-        cells.push_back(row.low ? number(*row.low) : empty_cell());
-        cells.push_back(row.high ? number(*row.high) : empty_cell());
-        if (interval) {
-            cells.push_back(row.y ? text_cell(ratio ? ratio_interval(*row.low, *row.high) : cell_interval(*row.low, *row.high, unit))
-                                  : empty_cell());
-        }
-        if (published) {
-            cells.push_back(row.published ? number(*row.published) : empty_cell());
-            cells.push_back(row.published_source.empty() ? Cell{} : text_cell(row.published_source));
-        }
-        if (ratio) {
-            cells.push_back(row.judgement ? status_cell(std::string(lab::name(row.judgement->verdict))) : empty_cell());
-            cells.push_back(row.judgement ? status_cell(row.judgement->paired ? "yes" : "no") : empty_cell());
-        }
-        cells.push_back(status_cell(row.status));
-        cells.push_back(row.status != "done" ? status_cell(row.status) : row.check.empty() ? empty_cell() : status_cell(row.check));
-        cells.push_back(row.reason.empty() ? Cell{} : text_cell(row.reason));
-        cells.push_back(row.run.empty() ? empty_cell() : Cell{short_run(row.run), row.run, Tone::plain});
-        table.rows.push_back(std::move(cells));
-    }
-    return table;
 }
 
 }  // namespace plumb::report

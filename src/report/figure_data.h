@@ -52,7 +52,8 @@ struct FigureData {
     std::vector<std::string> columns;
     std::vector<std::string> row_facets;
     std::optional<double> reference;
-    std::string reference_text;  ///< "measured peak 136 GFLOP/s"
+    std::string reference_text;                                 ///< "measured peak 136 GFLOP/s"
+    lab::Metric::Better better = lab::Metric::Better::neither;  ///< of y
 
     bool has_numbers() const;
 };
@@ -60,6 +61,9 @@ struct FigureData {
 /// Settings that vary but have no place in the declared figure become facets, so that no two different points share one.
 /// Ratios of relative figures come from lab::compare_by: paired where the points were interleaved. Mark::drawing has no rows.
 FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std::size_t experiment, const lab::Figure& figure);
+
+/// What low..high of its rows is: "95 % interval".
+std::string interval_name(const FigureData& data);
 
 /// The table under the figure.
 Table figure_table(const FigureData& data);

@@ -20,6 +20,8 @@ std::string_view tone_class(Tone tone) {
             return "bad";
         case Tone::faint:
             return "faint";
+        case Tone::best:
+            return "best";
         case Tone::plain:
             break;
     }
@@ -37,8 +39,11 @@ bool sorts_by_text(const Cell& cell) {
 
 std::string open_cell(const Column& column, const Cell& cell, const HtmlTableOptions& options, std::set<std::string>& targets) {
     switch (column.content) {
-        case Content::number:
-            return sorts_by_text(cell) ? "<td class=n>" : fmt::format("<td class=n data-v={:.6g}>", cell.raw.get<double>());
+        case Content::number: {
+            const std::string classes = cell.tone == Tone::best ? "\"n best\"" : "n";
+            return sorts_by_text(cell) ? fmt::format("<td class={}>", classes)
+                                       : fmt::format("<td class={} data-v={:.6g}>", classes, cell.raw.get<double>());
+        }
         case Content::prose:
         case Content::command:
             return cell.text.empty() ? "<td>" : "<td class=prose>";

@@ -94,7 +94,7 @@ std::string reading_help(const FigureData& data) {
         help += paired ? "Median of ratios paired block by block, with 95 % interval. "
                        : "Ratio of medians with 95 % interval; not all were interleaved. ";
     } else if (intervals) {
-        help += data.figure.band ? "Value with 95 % interval. " : "";
+        help += !data.figure.band ? "" : data.figure.mean ? "Mean, smallest and largest. " : "Value with 95 % interval. ";
     }
     std::set<std::string> sources;
     for (const FigureRow& row : data.rows) {

@@ -56,7 +56,7 @@ th[aria-sort=ascending] button::after{content:"\2191";opacity:1}th[aria-sort=des
 td{border-bottom:1px solid var(--line);padding:5px 8px;vertical-align:top}
 tbody tr:hover{background:var(--card)}
 tr:has(:target),:target>td{background:var(--card)}
-.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.best{font-weight:700}
 .prose{min-width:13em;overflow-wrap:anywhere}
 .word{font-size:13px;font-weight:600;white-space:nowrap}.run{font:12.5px/1.75 ui-monospace,"DejaVu Sans Mono",monospace}.good{color:var(--good)}.doubtful{color:var(--doubtful)}.bad{color:var(--bad)}.doubt li.bad,.doubt li.doubtful{color:inherit}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;font-size:14px;margin:8px 0 0}dt{grid-column:1;color:var(--soft)}dd{grid-column:2;margin:0;overflow-wrap:anywhere}

@@ -124,7 +124,8 @@ std::string to_markdown(const Table& table) {
         text += '|';
         for (std::size_t i = 0; i < table.columns.size(); ++i) {
             if (for_people(table.columns[i])) {
-                text += fmt::format(" {} |", markdown_escaped(row[i].text));
+                const std::string words = markdown_escaped(row[i].text);
+                text += row[i].tone == Tone::best ? " **" + words + "** |" : " " + words + " |";
             }
         }
         text += '\n';

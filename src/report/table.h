@@ -25,7 +25,7 @@ enum class Content {
 /// Who sees a column: an interval is one column for people and two for programs.
 enum class Audience { everyone, people, programs };
 
-enum class Tone { plain, good, doubtful, bad, faint };
+enum class Tone { plain, good, doubtful, bad, faint, best };
 
 struct Column {
     std::string name;   ///< for programs, with the unit: "time_s"

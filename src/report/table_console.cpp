@@ -126,6 +126,8 @@ std::string_view colour_code(Tone tone) {
             return "\x1b[31m";
         case Tone::faint:
             return "\x1b[2m";
+        case Tone::best:
+            return "\x1b[1m";
         case Tone::plain:
             break;
     }

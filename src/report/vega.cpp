@@ -227,6 +227,24 @@ bool legend_needed(const FigureData& data) {
     return data.colours.size() > 1 && !said_by_x;
 }
 
+/// In as many columns as the page has room for, where one line of names is too long for it.
+json legend_of(const std::vector<std::string>& names) {
+    constexpr int letter_width = 7;
+    constexpr int symbol_width = 35;
+    int all = 0;
+    int widest = 0;
+    for (const std::string& name : names) {
+        const int width = display_width(name) * letter_width + symbol_width;
+        all += width;
+        widest = std::max(widest, width);
+    }
+    json legend{{"title", nullptr}};
+    if (all > page_width) {
+        legend["columns"] = std::max(1, page_width / widest);
+    }
+    return legend;
+}
+
 json look_channel(const FigureData& data, const Palette& palette, std::string Look::*part) {
     if (data.colours.empty()) {
         return nullptr;
@@ -238,7 +256,7 @@ json look_channel(const FigureData& data, const Palette& palette, std::string Lo
         range.push_back(look.*part);
     }
     json channel{{"field", "by"}, {"type", "nominal"}, {"sort", nullptr}, {"scale", {{"domain", data.colours}, {"range", range}}}};
-    channel["legend"] = legend_needed(data) ? json{{"title", nullptr}} : json(nullptr);
+    channel["legend"] = legend_needed(data) ? legend_of(data.colours) : json(nullptr);
     return channel;
 }
 
@@ -253,7 +271,7 @@ json tooltip_of(const FigureData& data) {
     add("value", data.y_title);
     const auto any = [&](const auto& test) { return std::ranges::any_of(data.rows, test); };
     if (any([](const FigureRow& row) { return row.y && *row.low != *row.high; })) {
-        add("interval", "95 % interval");
+        add("interval", interval_name(data));
     }
     if (any([](const FigureRow& row) { return row.published.has_value(); })) {
         add("published", "published");

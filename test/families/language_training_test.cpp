@@ -146,6 +146,7 @@ TEST_F(LanguageTraining, LeavesCurvesSamplesAndTheBestModel) {
     const std::vector<std::string> curves = base::split(base::read_file(artifact(store, "curves.csv")), '\n');
     EXPECT_EQ(curves[0], "step,epoch,seconds,series,perplexity,nats,printed_nats,time");
     EXPECT_EQ(curves.size(), 1 + 3 * 4 + 1) << "three evaluations of train, validation and two floors, and the last line feed";
+    EXPECT_EQ(base::split(base::read_file(artifact(store, "evaluations.csv")), '\n').size(), 1 + 3 + 1);
     EXPECT_THAT(base::read_file(artifact(store, "sample-12.txt")), HasSubstr(" | "));
     EXPECT_FALSE(std::filesystem::exists(artifact(store, "last.safetensors")));
     const base::TensorFile best(artifact(store, "best.safetensors"));
@@ -155,6 +156,8 @@ TEST_F(LanguageTraining, LeavesCurvesSamplesAndTheBestModel) {
     EXPECT_EQ(best.metadata().at("steps"), std::to_string(static_cast<int>(record.metric("best_step")->value)));
     EXPECT_GT(record.metric("peak_share")->value, 0);
     EXPECT_LT(record.metric("peak_share")->value, 1.5) << "the clock may rise behind the probe, but not so far";
+    EXPECT_NEAR(record.metric("overfitting")->value,
+                std::log(std::stod(base::split(curves[10], ',')[4])) - std::log(std::stod(base::split(curves[9], ',')[4])), 1e-6);
     EXPECT_EQ(record.metric("parameters")->value, 40479 * 4 + 4 * 6 * (4 + 6 + 2) + 4 * 6 + 4);
 }
 

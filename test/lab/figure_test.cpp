@@ -39,6 +39,8 @@ Figure full_figure() {
     figure.where = {{"mask", "none"}, {"keys", 32}};
     figure.published = {{{{"stage", "heads"}}, 39.8, "notebook"}};
     figure.table = "curves";
+    figure.mean = true;
+    figure.best_of = "impl";
     figure.graphviz = "digraph { a -> b }";
     return figure;
 }
@@ -72,11 +74,15 @@ TEST(FigureJson, KeepsEveryMember) {
     EXPECT_EQ(back.published[0].source, "notebook");
     EXPECT_EQ(back.graphviz, "digraph { a -> b }");
     EXPECT_EQ(back.table, "curves");
+    EXPECT_TRUE(back.mean);
+    EXPECT_EQ(back.best_of, "impl");
 }
 
-TEST(FigureJson, AStudyRunBeforeFiguresHadTablesIsRead) {
+TEST(FigureJson, AStudyRunBeforeFiguresHadTablesAndMeansIsRead) {
     nlohmann::json older = to_json(full_figure());
-    older.erase("table");
+    for (const char* word : {"table", "mean", "best_of"}) older.erase(word);
+    EXPECT_FALSE(figure_from_json(older).mean);
+    EXPECT_EQ(figure_from_json(older).best_of, "");
     EXPECT_EQ(figure_from_json(older).table, "");
     EXPECT_EQ(figure_from_json(older).graphviz, full_figure().graphviz);
 }
@@ -116,8 +122,8 @@ void expect_every_damage_is_a_usage_error(const Thing& thing, Read read) {
     for (const auto& [key, value] : good.items()) {
         json bad = good;
         bad.erase(key);
-        // Studies that were run before figures had tables lack the word and are still read.
-        const std::string expected = key == "table" ? "" : "'" + key + "'";
+        // Studies that were run before figures had tables and means lack the words and are still read.
+        const std::string expected = key == "table" || key == "mean" || key == "best_of" ? "" : "'" + key + "'";
         EXPECT_EQ(error_of([&] { read(bad); }).empty(), expected.empty()) << key;
         EXPECT_THAT(error_of([&] { read(bad); }), HasSubstr(expected));
         bad[key] = json::object();
@@ -150,7 +156,7 @@ TEST(DeclarationJson, DamageIsNamed) {
 }
 
 TEST(AnswerJson, KeepsEveryMember) {
-    for (const Answer::Kind kind : {Answer::Kind::value, Answer::Kind::ratio, Answer::Kind::checks}) {
+    for (const Answer::Kind kind : {Answer::Kind::value, Answer::Kind::ratio, Answer::Kind::checks, Answer::Kind::best}) {
         Answer answer = full_answer();
         answer.kind = kind;
         const Answer back = answer_from_json(json::parse(to_json(answer).dump()));

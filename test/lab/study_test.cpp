@@ -176,6 +176,17 @@ TEST_F(StudyFile, ReadsAnswers) {
     EXPECT_EQ(study.answers[2].of, (Settings{{"codec", "zstd"}}));
 }
 
+TEST_F(StudyFile, TheBestIsTakenFromAllPointsUnlessSomeAreNamed) {
+    const std::string text =
+        "format = 1\n[[experiment]]\nname = \"e\"\nfamily = \"attention\"\n[[answer]]\ntext = \"t\"\nkind = \"best\"\n";
+    const Study study = read(text + "metric = \"time\"\n");
+    EXPECT_EQ(study.answers[0].kind, Answer::Kind::best);
+    EXPECT_TRUE(study.answers[0].of.empty());
+    EXPECT_EQ(read(text + "metric = \"time\"\nof = { impl = \"loop\" }\n").answers[0].of, (Settings{{"impl", "loop"}}));
+    EXPECT_THAT(refusal(text + "metric = \"time\"\nof = {}\nover = {}\n"), HasSubstr("'over' does not belong to an answer of kind best"));
+    EXPECT_THAT(refusal(text), HasSubstr("has no 'metric'"));
+}
+
 TEST_F(StudyFile, RemembersWhereEachValueStands) {
     const Study study = read(whole);
     const std::string file = (folder_ / "ladder.toml").generic_string();

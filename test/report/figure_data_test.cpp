@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "base/file.h"
@@ -98,6 +99,54 @@ TEST(FigureData, OfATableDrawsEveryRowOfEveryRunAndSaysWhereThereIsNone) {
     EXPECT_NE(std::ranges::find(table.columns, "model", &Column::name), table.columns.end());
     figure.y = "no-such-column";
     EXPECT_FALSE(figure_data(study.store, study.view, 0, figure).has_numbers());
+}
+
+TEST(FigureData, OfATableNamesALineByASettingAndWhatElseVaries) {
+    const MadeUpStudy study;
+    for (const lab::ViewRow* row : study.view.rows_of(1)) {
+        if (row->status() != "done") continue;
+        const auto folder = study.store.run_folder(*row->record) / "artifacts";
+        std::filesystem::create_directories(folder);
+        base::write_file(folder / "curves.csv", "round,time\n0,2\n1,3\n");
+    }
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.table = "curves";
+    figure.x = "round";
+    figure.y = "time";
+    figure.colour = "impl";
+    figure.facet_column = "mask";
+    figure.where = {{"keys", std::int64_t{64}}};
+    const FigureData data = figure_data(study.store, study.view, 1, figure);
+    EXPECT_THAT(data.columns, ElementsAre("mask: none", "mask: causal"));
+    EXPECT_TRUE(data.row_facets.empty());
+    EXPECT_TRUE(std::ranges::find(data.colours, "fused, keys 64") != data.colours.end()) << data.colours.front();
+}
+
+TEST(FigureData, AMeanIsOfAllPointsAtItsPlaceAndReachesFromTheSmallestToTheLargest) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");
+    figure.mark = lab::Mark::bars;
+    figure.x = "impl";
+    figure.colour.clear();
+    figure.facet_column = "mask";
+    figure.mean = true;
+    const FigureData data = figure_data(study.store, study.view, 1, figure);
+    for (const FigureRow& row : data.rows) {
+        double sum = 0, count = 0, low = 1e300, high = 0;
+        for (const lab::ViewRow* from : study.view.rows_of(1)) {
+            const bool here = lab::format(*lab::find(from->point.settings, "impl")) == row.x &&
+                              "mask: " + lab::format(*lab::find(from->point.settings, "mask")) == row.column;
+            if (!here || from->status() != "done") continue;
+            const double value = from->record->metric(figure.y)->value;
+            sum += value, ++count, low = std::min(low, value), high = std::max(high, value);
+        }
+        ASSERT_TRUE(row.y);
+        EXPECT_NEAR(*row.y, sum / count, 1e-9 * sum);
+        EXPECT_EQ(*row.low, low);
+        EXPECT_EQ(*row.high, high);
+    }
+    EXPECT_EQ(data.rows.size(), 2 * data.xs.size()) << "a row for every place";
+    EXPECT_EQ(interval_name(data), "smallest to largest");
 }
 
 TEST(FigureData, KeepsPointsWithoutANumberAndSaysWhy) {
@@ -212,6 +261,28 @@ TEST(FigureTable, HasTheDrawnNumbersAndTheReasons) {
     const std::string csv = to_csv(table);
     EXPECT_THAT(csv, HasSubstr("impl,mask,keys,rate_GFLOPps,rate_low_GFLOPps,rate_high_GFLOPps,status,check,reason,run\r\n"));
     EXPECT_THAT(csv, HasSubstr("no end after 5 s"));
+}
+
+TEST(FigureTable, ShowsTheBestOfEachValueInTheOrderOfSettings) {
+    const MadeUpStudy study;
+    lab::Figure figure = study.figure(1, "throughput");  // a rate: more is better
+    figure.best_of = "impl";
+    const Table table = figure_table(figure_data(study.store, study.view, 1, figure));
+    std::map<std::string, double> best;
+    std::set<std::string> told;
+    std::string last;
+    for (const auto& row : table.rows) {
+        EXPECT_LE(last, row[0].text);
+        last = row[0].text;
+        if (row[3].raw.is_number()) best[last] = std::max(best[last], row[3].raw.get<double>());
+    }
+    for (const auto& row : table.rows) {
+        if (row[3].tone != Tone::best) continue;
+        EXPECT_TRUE(told.insert(row[0].text).second) << "one of each";
+        EXPECT_EQ(row[3].raw.get<double>(), best[row[0].text]);
+    }
+    EXPECT_EQ(told.size(), best.size());
+    EXPECT_THAT(to_markdown(table), HasSubstr(" **"));
 }
 
 }  // namespace

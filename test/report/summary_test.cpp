@@ -84,6 +84,29 @@ TEST(Answers, OfRatiosComparePointsThatDifferOnlyInWhatIsNamed) {
     EXPECT_NEAR(std::stod(cards[0].headline), sdpa / fused, 0.03 * sdpa / fused);
 }
 
+TEST(Answers, OfTheBestNameThePointAndLeaveOutTheMistrusted) {
+    MadeUpStudy study;
+    study.view.answers = {{lab::Answer::Kind::best, "the fastest", "sweep", "time", {{"keys", std::int64_t{64}}}, {}}};
+    const auto best_by_hand = [&] {
+        const lab::ViewRow* best = nullptr;
+        for (const lab::ViewRow* row : study.view.rows_of(1)) {
+            const bool counts = row->status() == "done" && !row->record->mistrusted() &&
+                                *lab::find(row->point.settings, "keys") == lab::Value(std::int64_t{64});
+            if (counts && (best == nullptr || row->record->metric("time")->value < best->record->metric("time")->value)) best = row;
+        }
+        return best;
+    };
+    const lab::ViewRow* fastest = best_by_hand();
+    const AnswerCard card = answer_cards(study.store, study.view)[0];
+    EXPECT_THAT(card.detail, HasSubstr("impl=" + lab::format(*lab::find(fastest->point.settings, "impl"))));
+    EXPECT_THAT(card.detail, HasSubstr("best of 6 points"));
+    lab::ViewRow& doubted = study.row(1, fastest->point.settings);
+    doubted.record->checks.front().status = lab::CheckStatus::mistrusted;
+    const AnswerCard other = answer_cards(study.store, study.view)[0];
+    EXPECT_NE(other.headline, card.headline);
+    EXPECT_THAT(other.detail, HasSubstr("best of 5 points, 1 mistrusted left out"));
+}
+
 TEST(Answers, OfChecksReportTheWorst) {
     const MadeUpStudy study;
     const std::vector<AnswerCard> cards = answer_cards(study.store, study.view);

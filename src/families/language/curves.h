@@ -19,6 +19,18 @@ struct CurvePoint {
 };
 /// Lines, each with a line feed.
 std::string curve_rows(std::int64_t step, double epoch, double seconds, const std::vector<CurvePoint>& points);
+/// artifacts/evaluations.csv of a training's curves: a row an evaluation with step, epoch and seconds, and of each part of the corpus
+/// PART_perplexity and PART_nats: what figures draw of several runs at once.
+std::string evaluations_table(const std::string& curves);
+
+/// How far a training had come: where validation was best, and how far behind train it was in the end.
+struct Fit {
+    double best_train_nats = 0;  ///< of train at the evaluation whose validation was best
+    double overfitting = 0;      ///< nats of validation less those of train, at the last evaluation
+};
+/// Needs at least one evaluation.
+Fit fit_of(const std::string& curves);
+
 /// The points of one series, in the order of the file.
 std::vector<CurvePoint> read_series(const std::string& curves, const std::string& series);
 

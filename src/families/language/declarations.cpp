@@ -13,69 +13,7 @@
 
 namespace plumb::families::language {
 
-namespace {
-
 using namespace lab::declare;
-
-/// `y` against the order of n-gram models.
-lab::Figure against_order(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
-    lab::Figure figure;
-    figure.name = name;
-    figure.title = title;
-    figure.caption = "Interpolated Kneser-Ney, one discount an order; exp of the mean of -ln p over all predicted ids.";
-    figure.mark = lab::Mark::bars;
-    figure.x = "order";
-    figure.x_title = "order";
-    figure.y = y;
-    figure.y_title = y_title;
-    figure.colour = "train";
-    figure.where = {{"model", std::string("ngram")}};
-    return figure;
-}
-
-/// What evaluations gave, the floors drawn in; a facet a run.
-lab::Figure learning_curve(const std::string& name, const std::string& title, const std::string& x, const std::string& x_title) {
-    lab::Figure figure;
-    figure.name = name;
-    figure.title = title;
-    figure.caption =
-        "Train: mean over the steps since the evaluation before. Floors: what counting ids and five-grams of train reaches on validation.";
-    figure.table = "curves";
-    figure.x = x;
-    figure.x_title = x_title;
-    figure.y = "perplexity";
-    figure.y_title = "perplexity";
-    figure.y_scale = lab::Scale::log10;
-    figure.colour = "series";
-    figure.facet_row = "exp_id";
-    return figure;
-}
-
-/// `y` of trained models, by architecture and optimizer.
-lab::Figure against(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
-    lab::Figure figure;
-    figure.name = name;
-    figure.title = title;
-    figure.caption = "The model whose validation was best over all evaluations of its run.";
-    figure.mark = lab::Mark::bars;
-    figure.x = "optimizer";
-    figure.x_title = "optimizer";
-    figure.y = y;
-    figure.y_title = y_title;
-    figure.colour = "model";
-    figure.facet_column = "layers";
-    return figure;
-}
-
-lab::Figure ranking() {
-    lab::Figure figure = against("ranking", "Best validation perplexity", "validation_perplexity", "validation perplexity");
-    figure.y_scale = lab::Scale::log10;
-    figure.reference = "validation_floor";
-    figure.reference_title = "five-grams";
-    return figure;
-}
-
-}  // namespace
 
 const lab::Schema& schema() {
     using lab::declare::count;  // the family has a count() of its own
@@ -136,6 +74,11 @@ const std::vector<lab::Metric>& metrics() {
             {"steps", "neural: steps of training", "", Better::neither, false},
             {"best_step", "neural: steps behind which validation was best: the model that all scores are of", "", Better::neither, false},
             {"best_epoch", "neural: the same in epochs", "", Better::neither, true},
+            {"train_perplexity", "neural: of train over the steps before the evaluation whose validation was best", "", Better::lower,
+             false},
+            {"overfitting",
+             "neural: nats an id of validation less those of train over the steps before, at the last evaluation: what was learnt by heart",
+             "", Better::lower, false},
             {"train_time", "neural: all steps", "s", Better::lower, true},
             {"evaluation_time", "neural: all evaluations", "s", Better::lower, false},
             {"train_throughput", "neural: predicted ids of all steps by train_time", "ids/s", Better::higher, true},
@@ -149,20 +92,6 @@ const std::vector<lab::Metric>& metrics() {
         std::ranges::move(others, std::back_inserter(all));
         return all;
     }();
-    return made;
-}
-
-const std::vector<lab::Figure>& figures() {
-    static const std::vector<lab::Figure> made = {
-        against_order("ngram-validation", "Validation perplexity against the order of n-grams", "validation_perplexity",
-                      "validation perplexity"),
-        against_order("ngram-test", "Test perplexity against the order of n-grams", "test_perplexity", "test perplexity"),
-        learning_curve("epochs", "Perplexity by epoch", "epoch", "epochs of training"),
-        learning_curve("steps", "Perplexity by step", "step", "steps of training"),
-        learning_curve("wall-clock", "Perplexity by time of training", "seconds", "seconds of training"),
-        ranking(),
-        against("memory", "Memory of a training step", "train_memory", "beyond corpora, model and moments"),
-    };
     return made;
 }
 

@@ -2,6 +2,7 @@
 #include "families/language/log_runs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -85,7 +86,12 @@ lab::ForeignRow foreign_row(const LogFolder& logs, const std::filesystem::path& 
         row.metrics.push_back(lab::exact("train_memory", *logs.memory * megabyte));
         row.notes.emplace_back("memory is the mean of a GPU's readings between epochs, not a peak");
     }
-    row.artifacts["curves.csv"] = curves_of(logs);
+    const std::string curves = curves_of(logs);
+    const Fit fit = fit_of(curves);
+    row.metrics.push_back(lab::exact("train_perplexity", std::exp(fit.best_train_nats)));
+    row.metrics.push_back(lab::exact("overfitting", fit.overfitting));
+    row.artifacts["curves.csv"] = curves;
+    row.artifacts["evaluations.csv"] = evaluations_table(curves);
     return row;
 }
 

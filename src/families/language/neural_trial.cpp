@@ -226,6 +226,9 @@ void NeuralTrial::report(lab::Recorder& recorder) {
     if (memory > 0) give("train_memory", memory);
     give("parameters", static_cast<double>(trainer_->parameters()));
     give("learnable", static_cast<double>(trainer_->learnable()));
+    const Fit fit = fit_of(progress_.curves);
+    give("train_perplexity", std::exp(fit.best_train_nats));
+    give("overfitting", fit.overfitting);
     trainer_->load(best());
     give("best_step", static_cast<double>(trainer_->steps()));
     give("best_epoch", static_cast<double>(trainer_->steps()) / static_cast<double>(epochs_.steps_an_epoch()));
@@ -238,6 +241,7 @@ void NeuralTrial::report(lab::Recorder& recorder) {
         give(split.name + "_unigram_floor", std::exp(floors_[i].unigram));
     }
     base::write_file(context_.artifacts / "curves.csv", progress_.curves);
+    base::write_file(context_.artifacts / "evaluations.csv", evaluations_table(progress_.curves));
     // The notebook's logs have a test.
     if (!neural_.exp_id.empty() && request_.held_out.size() > 1)
         write_notebook_logs(context_.artifacts / "logs", request_, neural_, progress_.curves, memory);
