@@ -242,9 +242,10 @@ std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow
         lacking.reason = fmt::format("{}.csv has no column '{}'", figure.table, x ? figure.y : figure.x);
         return {lacking};
     }
+    const bool placed_by_number = figure.mark != lab::Mark::grid;
     std::vector<FigureRow> rows;
     for (const std::vector<Cell>& cells : table.rows) {
-        if (!cells[*x].raw.is_number() || !cells[*y].raw.is_number()) {
+        if ((placed_by_number && !cells[*x].raw.is_number()) || !cells[*y].raw.is_number()) {
             continue;  // nothing to draw there
         }
         const auto number = [&](std::size_t column) { return cells[column].raw.get<double>(); };
@@ -253,7 +254,9 @@ std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow
         };
         FigureRow row = placed;
         row.x = cells[*x].text;
-        row.x_number = number(*x);
+        if (placed_by_number) {
+            row.x_number = number(*x);
+        }
         row.colour = colour ? cells[*colour].text : std::string();
         set_interval(row, number(*y), end(low), end(high));
         rows.push_back(std::move(row));
@@ -391,13 +394,13 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
     data.figure = figure;
     data.experiment = experiment.name;
     data.command = experiment.command;
-    if (figure.mark == lab::Mark::drawing) {
+    if (figure.mark == lab::Mark::drawing || figure.mark == lab::Mark::pictures) {
         return data;
     }
     set_titles(data, experiment);
     const lab::Parameter* x = parameter_named(experiment, figure.x);
     const bool x_counts = x == nullptr || (x->type != lab::Type::text && x->type != lab::Type::boolean);
-    data.x_is_number = figure.mark != lab::Mark::bars && x_counts;
+    data.x_is_number = figure.mark != lab::Mark::bars && figure.mark != lab::Mark::grid && x_counts;
 
     std::optional<Ratios> ratios;
     if (figure.relative) {
@@ -459,9 +462,11 @@ Table figure_table(const FigureData& data) {
         table.columns.push_back({data.figure.colour, data.figure.colour});
     }
     const std::string name = ratio ? data.figure.name : data.figure.y;
-    const bool x_is_metric = data.x_is_number && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
-    if (x_is_metric) {
-        table.columns.push_back({name_with_unit(data.figure.x, data.x_unit), data.x_title, Content::number});
+    const bool x_is_own =
+        (data.x_is_number || !data.figure.table.empty()) && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
+    if (x_is_own) {
+        table.columns.push_back(
+            {name_with_unit(data.figure.x, data.x_unit), data.x_title, data.x_is_number ? Content::number : Content::text});
     }
     table.columns.push_back({name_with_unit(name, unit), ratio ? data.y_title : title_with_unit(data.figure.y, unit), Content::number});
     table.columns.push_back({name_with_unit(name + "_low", unit), "low", Content::number, Audience::programs});
@@ -494,8 +499,8 @@ Table figure_table(const FigureData& data) {
         if (coloured) {
             cells.push_back(row.colour.empty() ? empty_cell() : text_cell(row.colour));
         }
-        if (x_is_metric) {
-            cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : empty_cell());
+        if (x_is_own) {
+            cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : row.x.empty() ? empty_cell() : text_cell(row.x));
         }
         cells.push_back(row.y ? number(*row.y) : empty_cell());
         cells.push_back(row.low ? number(*row.low) : empty_cell());
