@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // show: a study as a table, or one run with its configuration, checks and log.
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 
 #include "app/verbs.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "families/language/continuation.h"
 #include "lab/host.h"
@@ -57,7 +61,23 @@ void show_study(const Session& session, const lab::Store& store, const Options& 
     }
 }
 
-report::Table run_table(const lab::Record& record) {
+/// "classes.csv, wrong-pseudo-labels (48 files), ...": what a run left beside its numbers.
+std::string artifacts_text(const std::filesystem::path& artifacts) {
+    if (!std::filesystem::exists(artifacts)) return {};
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(artifacts)) {
+        std::string name = entry.path().filename().string();
+        if (entry.is_directory()) {
+            const std::filesystem::directory_iterator files(entry.path());
+            name += " (" + report::count_text(static_cast<std::size_t>(std::distance(begin(files), end(files))), "file") + ")";
+        }
+        names.push_back(std::move(name));
+    }
+    std::ranges::sort(names);
+    return base::join(names, ", ");
+}
+
+report::Table run_table(const lab::Record& record, const std::filesystem::path& folder) {
     using report::Content;
     report::Table table{record.run, {{"what", "what"}, {"value", "value", Content::prose}}, {}};
     const auto add = [&](const std::string& what, const std::string& value) {
@@ -83,6 +103,7 @@ report::Table run_table(const lab::Record& record) {
                                            base::format_seconds(timing.minimum) + ", " + std::to_string(timing.calls_per_sample) +
                                            " calls a sample, stopped: " + std::string(lab::name(timing.stop)));
     }
+    add("artifacts", artifacts_text(folder / "artifacts"));
     add("measured with", record.group);
     add("machine", lab::summarize_host(record.host));
     add("code", record.code_version);
@@ -111,7 +132,7 @@ void show_run(const Session& session, const lab::Store& store, const Options& op
     } else if (!options.prompt.empty()) {
         std::cout << families::language::continued(record, folder, options.prompt) << "\n";
     } else {
-        print_table(session, run_table(record), options.form);
+        print_table(session, run_table(record, folder), options.form);
         std::cerr << "files: " << folder.string() << "\n";
     }
 }

@@ -13,8 +13,13 @@ using Json = nlohmann::json;
 template <class Enum, std::size_t Count>
 using Names = std::array<std::pair<Enum, std::string_view>, Count>;
 
-constexpr Names<Mark, 5> marks{
-    {{Mark::bars, "bars"}, {Mark::lines, "lines"}, {Mark::points, "points"}, {Mark::front, "front"}, {Mark::drawing, "drawing"}}};
+constexpr Names<Mark, 7> marks{{{Mark::bars, "bars"},
+                                {Mark::lines, "lines"},
+                                {Mark::points, "points"},
+                                {Mark::front, "front"},
+                                {Mark::grid, "grid"},
+                                {Mark::drawing, "drawing"},
+                                {Mark::pictures, "pictures"}}};
 constexpr Names<Scale, 3> scales{{{Scale::linear, "linear"}, {Scale::log2, "log2"}, {Scale::log10, "log10"}}};
 constexpr Names<ShareAxis, 3> shares{{{ShareAxis::all, "all"}, {ShareAxis::row, "row"}, {ShareAxis::none, "none"}}};
 constexpr Names<Answer::Kind, 4> kinds{

@@ -11,7 +11,9 @@
 namespace plumb::lab {
 
 /// front: points, and a line through those that no other point of the cell beats in both x and y.
-enum class Mark { bars, lines, points, front, drawing };
+/// grid: a cell for every x and colour, which are words, shaded by y and with y written in it.
+/// pictures: a card for every row of Figure::table, with the PNG files that it names (report/picture_sheet.h). No axes.
+enum class Mark { bars, lines, points, front, grid, drawing, pictures };
 enum class Scale { linear, log2, log10 };
 enum class ShareAxis { all, row, none };
 

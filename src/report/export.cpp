@@ -157,6 +157,10 @@ void export_specification(const nlohmann::json& spec, FileFormat format, const f
 void export_figure(const lab::Store& store, const lab::StudyView& view, const FigureChoice& choice, FileFormat format,
                    const fs::path& path) {
     const lab::Figure& figure = *choice.figure;
+    if (figure.mark == lab::Mark::pictures) {
+        throw base::Error(base::ErrorKind::usage, fmt::format("figure '{}' is a sheet of pictures, which only the page has", figure.name),
+                          fmt::format("plumb report {}; or take the PNG files from the artifacts of a run", view.name));
+    }
     if (figure.mark != lab::Mark::drawing) {
         const FigureData data = figure_data(store, view, choice.experiment, figure);
         const Palette palette(std::span<const lab::StudyView>(&view, 1));

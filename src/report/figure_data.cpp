@@ -263,9 +263,10 @@ std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow
         lacking.reason = fmt::format("{}.csv has no column '{}'", figure.table, x ? figure.y : figure.x);
         return {lacking};
     }
+    const bool placed_by_number = figure.mark != lab::Mark::grid;
     std::vector<FigureRow> rows;
     for (const std::vector<Cell>& cells : table.rows) {
-        if (!cells[*x].raw.is_number() || !cells[*y].raw.is_number()) {
+        if ((placed_by_number && !cells[*x].raw.is_number()) || !cells[*y].raw.is_number()) {
             continue;  // nothing to draw there
         }
         const auto number = [&](std::size_t column) { return cells[column].raw.get<double>(); };
@@ -274,7 +275,9 @@ std::vector<FigureRow> rows_of_table(const lab::Store& store, const lab::ViewRow
         };
         FigureRow row = placed;
         row.x = cells[*x].text;
-        row.x_number = number(*x);
+        if (placed_by_number) {
+            row.x_number = number(*x);
+        }
         row.colour = colour ? cells[*colour].text : placed.colour;
         set_interval(row, number(*y), end(low), end(high));
         rows.push_back(std::move(row));
@@ -448,13 +451,13 @@ FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std:
     data.figure = figure;
     data.experiment = experiment.name;
     data.command = experiment.command;
-    if (figure.mark == lab::Mark::drawing) {
+    if (figure.mark == lab::Mark::drawing || figure.mark == lab::Mark::pictures) {
         return data;
     }
     set_titles(data, experiment);
     const lab::Parameter* x = parameter_named(experiment, figure.x);
     const bool x_counts = x == nullptr || (x->type != lab::Type::text && x->type != lab::Type::boolean);
-    data.x_is_number = figure.mark != lab::Mark::bars && x_counts;
+    data.x_is_number = figure.mark != lab::Mark::bars && figure.mark != lab::Mark::grid && x_counts;
 
     std::optional<Ratios> ratios;
     if (figure.relative) {

@@ -59,7 +59,8 @@ struct FigureData {
 };
 
 /// Settings that vary but have no place in the declared figure become facets, so that no two different points share one.
-/// Ratios of relative figures come from lab::compare_by: paired where the points were interleaved. Mark::drawing has no rows.
+/// Ratios of relative figures come from lab::compare_by: paired where the points were interleaved. Mark::drawing and Mark::pictures have no
+/// rows.
 FigureData figure_data(const lab::Store& store, const lab::StudyView& view, std::size_t experiment, const lab::Figure& figure);
 
 /// What low..high of its rows is: "95 % interval".

@@ -74,9 +74,11 @@ Table figure_table(const FigureData& data) {
         table.columns.push_back({data.figure.colour, data.figure.colour});
     }
     const std::string name = ratio ? data.figure.name : data.figure.y;
-    const bool x_is_metric = data.x_is_number && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
-    if (x_is_metric) {
-        table.columns.push_back({name_with_unit(data.figure.x, data.x_unit), data.x_title, Content::number});
+    const bool x_is_own =
+        (data.x_is_number || !data.figure.table.empty()) && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
+    if (x_is_own) {
+        table.columns.push_back(
+            {name_with_unit(data.figure.x, data.x_unit), data.x_title, data.x_is_number ? Content::number : Content::text});
     }
     table.columns.push_back({name_with_unit(name, unit), ratio ? data.y_title : title_with_unit(data.figure.y, unit), Content::number});
     table.columns.push_back({name_with_unit(name + "_low", unit), "low", Content::number, Audience::programs});
@@ -118,8 +120,8 @@ Table figure_table(const FigureData& data) {
         if (coloured) {
             cells.push_back(row.colour.empty() ? empty_cell() : text_cell(row.colour));
         }
-        if (x_is_metric) {
-            cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : empty_cell());
+        if (x_is_own) {
+            cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : row.x.empty() ? empty_cell() : text_cell(row.x));
         }
         cells.push_back(row.y ? number(*row.y) : empty_cell());
         cells.back().tone = best.contains(each) ? Tone::best : cells.back().tone;

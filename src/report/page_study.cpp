@@ -13,6 +13,7 @@
 #include "report/html.h"
 #include "report/packed_json.h"
 #include "report/page_parts.h"
+#include "report/picture_sheet.h"
 #include "report/study_tables.h"
 #include "report/vega.h"
 #include "report/words.h"
@@ -160,14 +161,22 @@ std::string empty_plot_html(const FigureData& data) {
 
 std::string plot_html(const StudySection& study, const FigureData& data, const std::string& id, const std::string& name) {
     std::string html = data.has_numbers() ? drawn_plot_html(study, data, id, name) : empty_plot_html(data);
-    HtmlTableOptions options{id + "-table", data.figure.title, {}, "check", data.figure.colour, {}};
+    HtmlTableOptions options{id + "-table", data.figure.title, {}, "check", {}, {}};
+    options.look_column = data.figure.mark == lab::Mark::grid ? std::string() : data.figure.colour;  // cells of a grid have one colour
     options.look_of = [&](const std::string& value) { return study.palette.index_of(data.figure.colour, value); };
     const Table table = figure_table(data);
     return html + folded_table(table, options, fmt::format("Table ({})", count_text(table.rows.size(), "row")),
                                table.rows.size() <= rows_shown_open);
 }
 
-std::string figure_html(const StudySection& study, const FigureData& data, int level, std::vector<SectionLink>& links) {
+std::string figure_html(const StudySection& study, std::size_t experiment, const FigureData& data, int level,
+                        std::vector<SectionLink>& links) {
+    const bool pictures = data.figure.mark == lab::Mark::pictures;
+    const std::string sheets =
+        pictures ? picture_sheets_html(picture_sheets(study.store, study.view, experiment, data.figure)) : std::string();
+    if (pictures && sheets.empty()) {
+        return {};  // no run left any: its data has none
+    }
     const std::string id = study.prefix + slug(data.experiment) + "-" + slug(data.figure.name);
     const std::string title = data.figure.title.empty() ? data.figure.name : data.figure.title;
     std::string html = fmt::format("<section aria-labelledby=\"{}\">\n", id) + heading(level, id, title);
@@ -176,7 +185,7 @@ std::string figure_html(const StudySection& study, const FigureData& data, int l
         html += fmt::format("<p>{}</p>\n", html_escaped(data.figure.caption));
     }
     const std::string name = fmt::format("{}-{}", slug(study.view.name), slug(data.figure.name));
-    html += data.figure.mark == lab::Mark::drawing ? drawing_html(data, id, name) : plot_html(study, data, id, name);
+    html += pictures ? sheets : data.figure.mark == lab::Mark::drawing ? drawing_html(data, id, name) : plot_html(study, data, id, name);
     return html + "</section>\n";
 }
 
@@ -195,14 +204,32 @@ std::string experiment_html(const StudySection& study, std::size_t index, std::s
         links.push_back({id, "Experiment: " + experiment.name});
     }
     for (const FigureData& data : figures) {
-        if (data.figure.mark == lab::Mark::drawing || !data.rows.empty()) {
-            html += figure_html(study, data, several ? level + 1 : level, links);
+        const bool has_rows = data.figure.mark != lab::Mark::drawing && data.figure.mark != lab::Mark::pictures;
+        if (!has_rows || !data.rows.empty()) {
+            html += figure_html(study, index, data, several ? level + 1 : level, links);
         }
     }
     const HtmlTableOptions options{id + "-points", fmt::format("All points of {}", experiment.name), {}, "status", {}, {}};
     html += folded_table(experiment_table(study.view, index), options,
                          fmt::format("All {} of {}", count_text(points, "point"), experiment.name), figures.empty());
     return html;
+}
+
+/// One table over all experiments, where they measure the same things: settings and data that stand apart below can be read off side by
+/// side.
+std::string overview_html(const StudySection& study, std::vector<SectionLink>& links) {
+    constexpr std::size_t most_rows = 60;
+    const std::vector<lab::ViewExperiment>& experiments = study.view.experiments;
+    const auto same_family = [&](const lab::ViewExperiment& experiment) { return experiment.family == experiments.front().family; };
+    if (experiments.size() < 2 || study.view.rows.size() > most_rows || !std::ranges::all_of(experiments, same_family)) {
+        return {};
+    }
+    const std::string id = study.prefix + "overview";
+    links.push_back({id, "All results"});
+    const Table table = all_points_table(study.view);
+    const HtmlTableOptions options{id + "-table", "All points of all experiments", {}, "status", {}, {}};
+    return fmt::format("<section aria-labelledby=\"{}\">\n", id) + heading(study.alone ? 2 : 3, id, "All results") +
+           folded_table(table, options, fmt::format("Table ({})", count_text(table.rows.size(), "row")), true) + "</section>\n";
 }
 
 /// The command that repeats a check is a third of a long table, and wanted where something is wrong; the download has them all.
@@ -356,7 +383,7 @@ std::string study_html(const StudySection& study) {
         first_figure.push_back(figures.size());
     }
     std::vector<SectionLink> links;
-    std::string body;
+    std::string body = overview_html(study, links);
     for (std::size_t i = 0; i < study.view.experiments.size(); ++i) {
         const std::span<const FigureData> own(figures.data() + first_figure[i], first_figure[i + 1] - first_figure[i]);
         body += experiment_html(study, i, own, links);

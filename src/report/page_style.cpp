@@ -41,6 +41,11 @@ figcaption{color:var(--soft);font-size:13px;margin-top:6px;max-width:110ch}
 .plot{min-height:60px}.plot svg{display:block}
 .plot .vega-embed,.plot .vega-embed .chart-wrapper{display:block;padding:0}
 .drawing svg{display:block;max-width:100%;height:auto}
+.sheet{list-style:none;margin:6px 0 18px;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(226px,1fr));gap:12px}
+.sheet li{border:1px solid var(--line);border-radius:8px;padding:10px 12px;font-size:12.5px;line-height:1.45}
+.sheet .pictures{display:flex;gap:6px;margin-bottom:6px}.sheet img{flex:1 1 0;min-width:0;width:96px;max-width:112px;aspect-ratio:1;border-radius:4px}
+.sheet b{display:block;font-size:13.5px}.sheet span{display:block;color:var(--soft);overflow-wrap:anywhere}.sheet i{font-style:normal;color:var(--ink)}
+.sheet-of{margin-top:14px}
 .links{display:inline-flex;flex-wrap:wrap;gap:2px 14px;margin-left:4px}
 .link{font:inherit;background:none;border:0;padding:0;cursor:pointer;text-decoration:underline}
 details{margin-top:10px}summary{cursor:pointer;color:var(--link);width:max-content;max-width:100%}
@@ -70,7 +75,7 @@ body{font-size:11pt}main,footer{max-width:none;padding:0}
 nav,.skip,.controls,.links,th button::after{display:none!important}
 .scroll,details .scroll{max-height:none;overflow:visible}
 .plot svg{max-width:100%;height:auto}
-th{position:static}thead{display:table-header-group}tr,figure,.answers li,.doubt{break-inside:avoid}h2,h3,summary{break-after:avoid}
+th{position:static}thead{display:table-header-group}tr,figure,.sheet li,.answers li,.doubt{break-inside:avoid}h2,h3,summary{break-after:avoid}
 table,.word,.run{font-size:8.5pt}td,th{padding:2px 5px}footer{padding-top:18px}.prose{min-width:0}
 a,summary{color:inherit;text-decoration:none}
 }

@@ -21,6 +21,8 @@ constexpr int page_width = 985;  // of the drawing area of a page, in pixels
 constexpr int axis_width = 65;
 constexpr int cell_gap = 20;
 constexpr int narrowest_bar = 15;
+constexpr int widest_square = 72;  // of a grid
+constexpr int square_height = 26;
 
 bool logarithmic(lab::Scale scale) {
     return scale != lab::Scale::linear;
@@ -37,6 +39,11 @@ std::string why(const FigureRow& row, bool log_y) {
     }
     const std::string status = row.status == "done" ? "no number" : row.status;
     return row.reason.empty() ? status : fmt::format("{}: {}", status, row.reason);
+}
+
+/// Two digits, or all of a larger whole number: what fits into a cell.
+std::string short_number(double value) {
+    return std::abs(value) >= 9.5 ? fmt::format("{:.0f}", value) : fmt::format("{:.2g}", value);
 }
 
 json datum_of(const FigureData& data, const FigureRow& row) {
@@ -71,6 +78,9 @@ json datum_of(const FigureData& data, const FigureRow& row) {
         datum["y"] = *row.y;
         datum["low"] = log_y && *row.low <= 0 ? *row.y : *row.low;
         datum["high"] = *row.high;
+        if (data.figure.mark == lab::Mark::grid) {
+            datum["written"] = short_number(*row.y);
+        }
         datum["value"] = data.figure.relative ? times_text(*row.y) : quantity_text(*row.y, unit);
         if (*row.low != *row.high) {
             datum["interval"] = data.figure.relative ? ratio_interval(*row.low, *row.high) : interval_text(*row.low, *row.high, unit);
@@ -246,7 +256,7 @@ json legend_of(const std::vector<std::string>& names) {
 }
 
 json look_channel(const FigureData& data, const Palette& palette, std::string Look::*part) {
-    if (data.colours.empty()) {
+    if (data.colours.empty() || data.figure.mark == lab::Mark::grid) {
         return nullptr;
     }
     json range = json::array();
@@ -268,6 +278,10 @@ json tooltip_of(const FigureData& data) {
     const auto add = [&](const char* field, const std::string& title) {
         tooltip.push_back({{"field", field}, {"title", title}, {"type", "nominal"}});
     };
+    if (data.figure.mark == lab::Mark::grid) {
+        add("by", data.figure.colour);
+        add("x", data.x_title);
+    }
     add("value", data.y_title);
     const auto any = [&](const auto& test) { return std::ranges::any_of(data.rows, test); };
     if (any([](const FigureRow& row) { return row.y && *row.low != *row.high; })) {
@@ -297,6 +311,9 @@ int cell_width(const FigureData& data, std::size_t columns) {
         width = std::max(width, bars * narrowest_bar);  // the page scrolls such a figure
         width = count == 1 ? std::min(width, std::max(320, bars * 90)) : width;
     }
+    if (data.figure.mark == lab::Mark::grid) {
+        width = std::min(width, static_cast<int>(data.xs.size()) * widest_square);
+    }
     return std::max(width, 110);
 }
 
@@ -321,6 +338,9 @@ Cell2D cell_of(const FigureData& data, const Palette& palette, Theme theme, std:
     Cell2D cell;
     cell.width = cell_width(data, columns);
     cell.height = data.row_facets.size() > 2 ? 150 : data.row_facets.size() > 1 ? 190 : columns > 1 ? 240 : 290;
+    if (data.figure.mark == lab::Mark::grid) {
+        cell.height = std::max(80, static_cast<int>(data.colours.size()) * square_height);
+    }
     cell.ink = theme == Theme::page ? "currentColor" : "#1b1f24";
     cell.x = x_channel(data, cell.width);
     cell.y = y_channel(data, cell, nullptr);
@@ -404,8 +424,12 @@ json csv_columns(const FigureData& data) {
     if (data.has_repeats) {
         columns.push_back({"repeat", "repeat"});
     }
-    const bool x_is_metric = std::ranges::find(data.keys, data.figure.x) == data.keys.end() && data.x_is_number;
-    if (x_is_metric) {
+    if (!data.figure.table.empty() && !data.colours.empty()) {
+        columns.push_back({data.figure.colour, "by"});
+    }
+    const bool x_is_own =
+        std::ranges::find(data.keys, data.figure.x) == data.keys.end() && (data.x_is_number || !data.figure.table.empty());
+    if (x_is_own) {
         columns.push_back({name_with_unit(data.figure.x, data.x_unit), "x"});
     }
     const std::string unit = data.figure.relative ? "" : data.y_unit;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of one cell: bars, lines or points, their intervals, published values, what is missing, the reference line.
+#include "report/palette.h"
 #include "report/vega_parts.h"
 
 namespace plumb::report {
@@ -144,6 +145,22 @@ void add_front(json& layers, const Cell2D& cell) {
     layers.push_back(layer("datum.front === true", mark, {{"x", cell.x}, {"y", cell.y}}));
 }
 
+/// Shaded by how opaque one colour is, so that both inks of the page can be read on it.
+void add_grid(json& layers, const FigureData& data, const Cell2D& cell) {
+    constexpr double faint = 0.03, full = 0.6;
+    const json down{{"field", "by"},
+                    {"type", "nominal"},
+                    {"sort", nullptr},
+                    {"scale", {{"domain", data.colours}}},
+                    {"axis", {{"title", data.figure.colour}, {"labelLimit", 120}, {"grid", false}}}};
+    const json shade{
+        {"field", "y"}, {"type", "quantitative"}, {"scale", {{"domainMin", 0}, {"range", {faint, full}}}}, {"legend", nullptr}};
+    layers.push_back(layer(has_number, {{"type", "rect"}, {"color", look_at(0).colour}, {"cornerRadius", 2}},
+                           {{"x", cell.x}, {"y", down}, {"fillOpacity", shade}, {"tooltip", cell.tooltip}}));
+    layers.push_back(layer("isValid(datum.y) && datum.y > 0", {{"type", "text"}, {"fontSize", 11}, {"color", cell.ink}, {"aria", false}},
+                           {{"x", cell.x}, {"y", down}, {"text", {{"field", "written"}}}, {"tooltip", cell.tooltip}}));
+}
+
 /// A cell in which nothing has a number says why in its middle.
 json cell_note(const Cell2D& cell) {
     return layer("isValid(datum.note)",
@@ -188,8 +205,12 @@ json layers_of(const FigureData& data, const Cell2D& cell) {
             add_front(layers, cell);
             add_points(layers, data, cell);
             break;
+        case lab::Mark::grid:
+            add_grid(layers, data, cell);
+            break;
         case lab::Mark::drawing:
-            break;  // has no cells
+        case lab::Mark::pictures:
+            break;  // have no cells
     }
     if (cell.has_notes) {
         layers.push_back(cell_note(cell));

@@ -28,6 +28,7 @@ TEST(Ledger, OfARunIsATableForPeopleAndForPrograms) {
     EXPECT_THAT(csv.out, StartsWith("split,round,view,sample,label,probability,margin,other_label,other_probability,fate"));
     EXPECT_THAT(csv.out, HasSubstr("kept"));
     EXPECT_THAT(place.shell("plumb show " + run + " --ledger").out, StartsWith("split  round  view"));
+    EXPECT_THAT(place.shell("plumb show " + run).out, HasSubstr("classes.csv, confused.csv, confusion.csv")) << "what the run left";
     EXPECT_EQ(place.shell("plumb show family-cotrain --ledger").exit_code, 2) << "a study has many runs, and no ledger of its own";
 }
 

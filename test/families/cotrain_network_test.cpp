@@ -6,8 +6,12 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/tensor_file.h"
+#include "families/cotrain/declarations.h"
 #include "families/cotrain/image_views.h"
 #include "families/cotrain/learner.h"
+#include "families/cotrain/request.h"
+#include "families/cotrain/state_file.h"
 #include "families/cotrain_fixture.h"
 
 namespace plumb::families::cotrain {
@@ -143,6 +147,53 @@ TEST_F(CotrainNetworks, CoTrainOnHalvesOfPhotographs) {
     EXPECT_THAT(check->reference, HasSubstr("here fp32"));
 }
 
+TEST_F(CotrainNetworks, GoOnFromWhatAnEarlierFitLeft) {
+    const test::TemporaryFolder folder;
+    const auto weights_of = [&](LearnerOptions options, double rate) {
+        options.network.rate = rate;
+        options.leave = folder.path() / "left.safetensors";
+        fit_small(options);
+        const auto weights = base::TensorFile(options.leave).read("fc.weight").to_fp32();
+        return Vector(Eigen::Map<const Eigen::VectorXf>(weights.data(), static_cast<Eigen::Index>(weights.size())).cast<double>());
+    };
+    const double hardly = 1e-12;
+    const Vector learnt = weights_of({}, 0.05);
+    LearnerOptions warm;
+    warm.begin_with = folder.path() / "first.safetensors";
+    std::filesystem::rename(folder.path() / "left.safetensors", warm.begin_with);
+    EXPECT_LT((weights_of(warm, hardly) - learnt).norm(), 1e-6 * learnt.norm());
+    EXPECT_GT((weights_of({}, hardly) - learnt).norm(), 1e-2 * learnt.norm()) << "what is drawn is far from it";
+}
+
+TEST_F(CotrainNetworks, WarmRoundsGoOnWithTheSameBitsAfterAnyRound) {
+    const Request request =
+        read_request(resolve(schema().complete(halves({{"training", std::string("warm")}, {"rounds", std::int64_t{3}}}))));
+    const auto finish = [&](const std::filesystem::path& keep, bool in_one_go) {
+        Options options = request.options;
+        std::filesystem::create_directories(keep);
+        options.learner.keep = keep;
+        auto run = std::make_unique<SplitRun>(*request.data, options, 7, 0);
+        while (!run->finished()) {
+            run->advance();
+            run->drop_starts(run->state().round);
+            if (!in_one_go)
+                run = std::make_unique<SplitRun>(*request.data, options, 7, 0,
+                                                 state_from_json(nlohmann::json::parse(to_json(run->state()).dump())));
+        }
+        run->drop_starts(run->state().round + 2);
+        EXPECT_TRUE(std::filesystem::is_empty(keep)) << "a finished split leaves nothing";
+        return to_json(run->state()).dump();
+    };
+    const test::TemporaryFolder folder;
+    const std::string straight = finish(folder.path() / "a", true);
+    EXPECT_EQ(finish(folder.path() / "b", false), straight);
+    Options scratch = request.options;
+    scratch.training = Training::scratch;
+    SplitRun anew(*request.data, scratch, 7, 0);
+    while (!anew.finished()) anew.advance();
+    EXPECT_NE(to_json(anew.state()).dump(), straight);
+}
+
 TEST_F(CotrainNetworks, AreRefusedWhereTheyMakeNoSense) {
     const auto reason = [](const lab::Settings& changed) {
         const test::TemporaryFolder runs;
@@ -154,7 +205,6 @@ TEST_F(CotrainNetworks, AreRefusedWhereTheyMakeNoSense) {
         reason({{"view0", std::string("twodigits/view0")}, {"view1", std::string("twodigits/view1")}, {"halves", std::string("none")}}),
         HasSubstr("needs images"));
     EXPECT_THAT(reason({{"components", std::int64_t{5}}}), HasSubstr("sees pixels"));
-    EXPECT_THAT(reason({{"training", std::string("warm")}}), HasSubstr("anew"));
     EXPECT_THAT(reason({{"crop", std::int64_t{64}}, {"resize", std::int64_t{32}}}), HasSubstr("smaller"));
 }
 

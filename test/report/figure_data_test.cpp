@@ -149,6 +149,33 @@ TEST(FigureData, AMeanIsOfAllPointsAtItsPlaceAndReachesFromTheSmallestToTheLarge
     EXPECT_EQ(interval_name(data), "smallest to largest");
 }
 
+TEST(FigureData, OfAGridHasACellForEveryRowWhateverItsWords) {
+    const MadeUpStudy study;
+    const lab::Record& record = *study.view.rows_of(0).front()->record;
+    std::filesystem::create_directories(study.store.run_folder(record) / "artifacts");
+    base::write_file(study.store.run_folder(record) / "artifacts/confused.csv",
+                     "truth,predicted,per_cent\n0,0,90\n0,glass,10\nglass,0,0\nglass,glass,100\n");
+    lab::Figure figure;
+    figure.name = "confusion";
+    figure.table = "confused";
+    figure.mark = lab::Mark::grid;
+    figure.x = "predicted";
+    figure.y = "per_cent";
+    figure.colour = "truth";
+    const FigureData data = figure_data(study.store, study.view, 0, figure);
+    EXPECT_FALSE(data.x_is_number);
+    EXPECT_THAT(data.xs, ElementsAre("0", "glass"));
+    EXPECT_THAT(data.colours, ElementsAre("0", "glass"));
+    std::vector<std::string> cells;
+    for (const FigureRow& row : data.rows) {
+        if (row.y) cells.push_back(row.colour + " as " + row.x + ": " + std::to_string(static_cast<int>(*row.y)));
+    }
+    EXPECT_THAT(cells, ElementsAre("0 as 0: 90", "0 as glass: 10", "glass as 0: 0", "glass as glass: 100"));
+    const Table table = figure_table(data);
+    for (const char* name : {"truth", "predicted", "per_cent"})
+        EXPECT_NE(std::ranges::find(table.columns, name, &Column::name), table.columns.end()) << name;
+}
+
 TEST(FigureData, KeepsPointsWithoutANumberAndSaysWhy) {
     const MadeUpStudy study;
     const FigureData data = figure_data(study.store, study.view, 1, study.figure(1, "throughput"));

@@ -175,6 +175,25 @@ TEST(Page, StaysUnderAMegabyteWithFiveHundredPoints) {
     EXPECT_LT(html.size(), 1'000'000u);
 }
 
+TEST(Page, OfSeveralExperimentsOfAFamilyHasOneTableOverAll) {
+    MadeUpStudy study;
+    const std::string id = "<table id=\"overview-table\">";
+    EXPECT_THAT(page_of(study), Not(HasSubstr(id))) << "70 rows are no overview";
+    std::erase_if(study.view.rows, [](const lab::ViewRow& row) {
+        return row.experiment == 1 && row.point.settings.at(4).value == lab::Value(std::int64_t{64}) &&
+               lab::format(row.point.settings.at(1).value) != "fused";
+    });
+    const std::string html = page_of(study);
+    const std::size_t begin = html.find(id);
+    ASSERT_NE(begin, std::string::npos);
+    const std::string table = html.substr(begin, html.find("</table>", begin) - begin);
+    EXPECT_EQ(all_matches(table, "(<tr>)").size(), study.view.rows.size() + 1);
+    EXPECT_THAT(table, HasSubstr("sweep"));
+    EXPECT_THAT(table, HasSubstr("stage=batch impl=fused"));
+    study.view.experiments[1].family = "fault";
+    EXPECT_THAT(page_of(study), Not(HasSubstr(id))) << "other families measure other things";
+}
+
 TEST(Page, SaysWhatIsMissingWhenFiguresCannotBeDrawn) {
     const MadeUpStudy study;
     const std::string html = page(study.store, std::vector<lab::StudyView>{study.view}, {"plumb report demo", ""});

@@ -239,6 +239,37 @@ TEST(VegaSpec, GivesAValueTheSameLookInEveryFigure) {
     }
 }
 
+TEST(VegaSpec, OfAGridShadesCellsAndWritesTheirNumbers) {
+    const MadeUpStudy study;
+    FigureData data;
+    data.figure.mark = lab::Mark::grid;
+    data.figure.table = "confused";
+    data.figure.x = "predicted";
+    data.figure.y = "per_cent";
+    data.figure.colour = "truth";
+    data.x_title = "predicted";
+    data.xs = data.colours = {"glass", "metal"};
+    for (const std::string& truth : data.colours) {
+        for (const std::string& predicted : data.xs) {
+            FigureRow row;
+            row.x = predicted;
+            row.colour = truth;
+            row.y = row.low = row.high = truth == predicted ? 80 : 20;
+            row.status = "done";
+            data.rows.push_back(row);
+        }
+    }
+    const json spec = vega_spec(data, Palette(std::span<const lab::StudyView>(&study.view, 1)), {Theme::page, {}});
+    expect_fields_exist(spec);
+    const json* cells = layer_with(spec, "rect");
+    ASSERT_NE(cells, nullptr);
+    EXPECT_EQ(cells->at("encoding").at("y").at("field"), "by");
+    EXPECT_EQ(cells->at("encoding").at("y").at("scale").at("domain"), json({"glass", "metal"}));
+    EXPECT_EQ(cells->at("encoding").at("fillOpacity").at("field"), "y");
+    ASSERT_NE(layer_with(spec, "text"), nullptr);
+    EXPECT_EQ(spec.at("usermeta").at("csv").at(0), json({"truth", "by"})) << "the download tells rows apart";
+}
+
 TEST(Palette, TellsFiftySixValuesApart) {
     std::set<std::string> looks;
     for (std::size_t i = 0; i < 56; ++i) {

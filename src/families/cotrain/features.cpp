@@ -312,9 +312,11 @@ TwoViews join_views(LabelledView first, LabelledView second, const std::string& 
     const LabelledView* views[] = {&first, &second};
     for (const int view : {0, 1}) {
         made.view[view] = chosen_rows(views[view]->features, kept);
+        made.pictures[view].crops = views[view]->pictures.crops;
         for (std::size_t i = 0; !views[view]->hashes.empty() && i < kept.size(); ++i) {
             made.hash[view].push_back(views[view]->hashes[kept[i]]);
             made.names[view].push_back(views[view]->samples[kept[i]]);
+            made.pictures[view].crop.push_back(views[view]->pictures.crop[kept[i]]);
         }
     }
     return made;

@@ -35,6 +35,17 @@ struct Pixels {
     std::shared_ptr<const void> owner;
 };
 
+/// What a view's samples look like to the learner, for people.
+struct Pictures {
+    Pixels crops;
+    std::vector<std::size_t> crop;  ///< of every sample; empty: no images
+    /// side x side x 3 bytes.
+    std::span<const std::uint8_t> of(Sample sample) const {
+        const std::size_t bytes = static_cast<std::size_t>(crops.side * crops.side) * 3;
+        return crops.bytes.subspan(crop[static_cast<std::size_t>(sample)] * bytes, bytes);
+    }
+};
+
 /// A view in the form that its learner reads: dense, or non-zero entries. With pixels its one column says which crop a row is.
 struct Features {
     std::string name;  ///< as the user named the file
@@ -54,6 +65,7 @@ struct LabelledView {
     // Of images alone:
     std::vector<std::uint64_t> hashes;  ///< perceptual (near_copies.h)
     std::vector<std::string> samples;   ///< name of the file
+    Pictures pictures;
 };
 
 /// Reads "mfeat/fou" (a file of a data set) or a path ending in .csv or .txt, packed as .zst or not. Throws missing, or usage naming file
@@ -81,6 +93,7 @@ struct TwoViews {
     // Of images alone:
     std::vector<std::uint64_t> hash[2];
     std::vector<std::string> names[2];
+    Pictures pictures[2];
     std::vector<std::string> left_out;  ///< images that cannot be read, and why
     std::int64_t samples() const { return static_cast<std::int64_t>(truth.size()); }
 };

@@ -62,7 +62,19 @@ const std::vector<lab::Figure>& figures() {
                      "Joint predictions on the test in 15 bins of confidence, all splits together, with Wilson's 95 % interval.",
                      "reliability", "accuracy", "scores");
         reliability.x = "confidence";
-        return std::vector{rules, gain, curves, growth, precision, shift, dispute, reliability, purity, drift};
+        lab::Figure confusion =
+            figure("confusion", "What is taken for what",
+                   "Test samples of each class by the returned joint prediction, all splits together, in per cent of the class.",
+                   Mark::grid, "predicted", "per_cent", "truth");
+        confusion.y_title = "per cent of the class";
+        confusion.table = "confused";
+        lab::Figure wrong =
+            figure("wrong", "The surest wrong pseudo-labels",
+                   "Both views as the learners saw them, the label that was given and learnt, the truth, how sure the model "
+                   "was, and what the other view said at that time. Each sample once, surest first.",
+                   Mark::pictures, "", "", "");
+        wrong.table = "wrong";
+        return std::vector{rules, gain, curves, growth, precision, shift, dispute, reliability, confusion, wrong, purity, drift};
     }();
     return made;
 }

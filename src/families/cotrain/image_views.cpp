@@ -52,6 +52,7 @@ LabelledView features_of(const ImageList& images, const std::shared_ptr<const Cr
     else
         view.features.blocks.assign(block_columns.begin(), block_columns.end());
     const std::int64_t cropped = own_side > 0 ? own_side : side;
+    view.pictures.crops = {cropped, crops->bytes(), crops};
     for (std::size_t row = 0; row < kept.size(); ++row) {
         const std::size_t at = kept[row];
         auto numbers = view.features.dense.row(static_cast<Eigen::Index>(row));
@@ -62,6 +63,7 @@ LabelledView features_of(const ImageList& images, const std::shared_ptr<const Cr
         view.labels.push_back(images[at].label);
         view.hashes.push_back(perceptual_hash(crops->crop(at), {cropped, cropped}));
         view.samples.push_back(images[at].name);
+        view.pictures.crop.push_back(at);
     }
     return view;
 }

@@ -38,9 +38,11 @@ struct LearnerOptions {
     double ridge = 1;               ///< of logistic: weight of half the squared coefficients against the sum of losses
     double smoothing = 1;           ///< of multinomial_nb: added to every count
     NetworkOptions network = {};
-    std::uint64_t seed = 0;           ///< of what is drawn
-    std::filesystem::path keep = {};  ///< where a long fit keeps its state after an epoch, to go on from; empty: nowhere
-    std::function<bool()> stop = {};  ///< ends a long fit after an epoch with Error{interrupted}, its state kept
+    std::uint64_t seed = 0;                 ///< of what is drawn
+    std::filesystem::path keep = {};        ///< where a long fit keeps its state after an epoch, to go on from; empty: nowhere
+    std::filesystem::path begin_with = {};  ///< of networks: weights that an earlier fit left, to go on from; empty: as `network` says
+    std::filesystem::path leave = {};       ///< of networks: where the weights go after a fit; empty: nowhere
+    std::function<bool()> stop = {};        ///< ends a long fit after an epoch with Error{interrupted}, its state kept
 };
 
 class Learner {
@@ -48,7 +50,8 @@ class Learner {
     virtual ~Learner() = default;
     /// Examples that validate, for what a fit steers by them: the rate of networks.
     virtual void validate_by(std::span<const Example>) {}
-    /// `start` empty: from scratch; else parameters() of an earlier fit, from which logistic regression goes on.
+    /// `start` empty: from scratch; else parameters() of an earlier fit, from which logistic regression goes on. Networks go on from a
+    /// file.
     virtual void fit(const Features& view, std::span<const Example> examples, std::int64_t classes, std::span<const double> start) = 0;
     /// rows.size() x classes.
     virtual Matrix scores(const Features& view, std::span<const Sample> rows) const = 0;

@@ -59,6 +59,7 @@ class Network final : public Learner {
             }
             return true;
         });
+        if (!options_.leave.empty()) classifier_->save(options_.leave);
         if (!options_.keep.empty()) std::filesystem::remove(options_.keep);
     }
 
@@ -106,11 +107,13 @@ class Network final : public Learner {
         form.threads = static_cast<int>(network.threads);
         classifier_ = nn::make_image_classifier(form);
         if (!network.weights.empty()) note_ = classifier_->load_weights(network.weights);
+        if (!options_.begin_with.empty()) classifier_->load_weights(options_.begin_with);
     }
 
     /// Of everything that a fit depends on and that may differ between two fits of a point.
     std::string identity_of(std::span<const nn::ImageExample> examples) const {
         std::string all = std::to_string(options_.seed);
+        if (!options_.begin_with.empty()) all += " from " + base::file_xxh3_hex(options_.begin_with);
         for (const nn::ImageExample& example : examples)
             all += " " + std::to_string(example.sample) + ":" + std::to_string(example.label) + ":" + std::to_string(example.weight);
         return base::xxh3_hex(all);

@@ -141,9 +141,7 @@ void require_sense(const Options& options) {
     if (counts_votes && !validates) unsupported("votes weighted by validated accuracy need samples that validate", "validation=5");
     if (options.selection == Selection::threshold && options.floor <= 0)
         unsupported("selection=threshold without a threshold takes the whole pool at once", "floor=0.95");
-    if (options.training == Training::warm && is_network(options.learner.name))
-        unsupported("a network is fitted anew every round, from what is drawn or from weights", "training=scratch or rechoose");
-    if (options.training == Training::warm && options.learner.name != "logistic")
+    if (options.training == Training::warm && options.learner.name != "logistic" && !is_network(options.learner.name))
         unsupported("naive Bayes has a closed form: there is nothing to start from", "training=scratch, or learner=logistic");
     if (!options.notebook) return;
     const bool as_notebook = options.selection == Selection::topk && options.exchange == Exchange::swap &&

@@ -81,15 +81,32 @@ std::unique_ptr<Learner> SplitRun::fitted(int view, std::span<const Example> exa
     LearnerOptions own = options_.learner;
     const std::string number = std::to_string(index_) + "-" + std::to_string(view);
     own.seed = base::RandomStream(seed_, "learner " + number).bits(0);
+    const bool warm = options_.training == Training::warm;
+    if (warm && !own.keep.empty() && is_network(own.name)) {
+        if (state_.round > 0) own.begin_with = start_file(view, state_.round - 1);
+        own.leave = start_file(view, state_.round);
+    }
     if (!own.keep.empty()) own.keep /= "fit-" + number + ".safetensors";
     auto learner = make_learner(own);
     std::vector<Example> validating;
     for (const Sample sample : split_.validation) validating.push_back({sample, data_.truth[sample], 1});
     learner->validate_by(validating);
-    const bool warm = options_.training == Training::warm;
     learner->fit(features(view), examples, static_cast<std::int64_t>(data_.classes.size()),
                  warm ? state_.warm[view] : std::vector<double>());
     return learner;
+}
+
+std::filesystem::path SplitRun::start_file(int view, std::int64_t round) const {
+    return options_.learner.keep /
+           ("start-" + std::to_string(index_) + "-" + std::to_string(view) + "-" + std::to_string(round) + ".safetensors");
+}
+
+void SplitRun::drop_starts(std::int64_t round) const {
+    if (options_.learner.keep.empty()) return;
+    for (const int view : {0, 1}) {
+        for (std::int64_t older = round - 2; older >= 0 && std::filesystem::remove(start_file(view, older)); --older) {
+        }
+    }
 }
 
 SplitRun::Scores SplitRun::fit_and_score(RoundReport& report) {

@@ -126,6 +126,8 @@ class SplitRun {
     std::unique_ptr<Learner> fitted(int view, std::span<const Example> examples) const;
     /// Share of view 0 in a weighted vote, from how many validating samples each view alone has right; 0.5 without validation.
     double vote_share(std::size_t right0, std::size_t right1) const;
+    /// Removes weights that a warm start of a network in round `round` or later does not need.
+    void drop_starts(std::int64_t round) const;
     /// The round whose models are returned, and whether the guard chose the labels alone.
     const Detail& returned() const;
     bool guarded() const;
@@ -137,6 +139,8 @@ class SplitRun {
         Matrix scaled[2];  ///< by the temperature
         double weight0 = 0.5;
     };
+    /// Weights that networks of `round` leave for a warm start of the next.
+    std::filesystem::path start_file(int view, std::int64_t round) const;
     Scores fit_and_score(RoundReport& report);
     void evaluate(const Scores& scores, RoundReport& report) const;
     void count_sets(RoundReport& report) const;

@@ -4,21 +4,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
 #include "base/file.h"
 #include "base/statistics.h"
+#include "families/cotrain/contact_sheet.h"
 
 namespace plumb::families::cotrain {
 
-namespace {
-
-/// A class name in a CSV cell.
 std::string cell(const std::string& name) {
     if (name.find_first_of(",\"\n") == std::string::npos) return name;
     std::string quoted = "\"";
     for (const char letter : name) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
     return quoted + '"';
 }
+
+namespace {
 
 std::string class_cell(const TwoViews& data, std::int32_t label) {
     return label == unknown_label ? std::string() : cell(data.classes[label]);
@@ -88,12 +90,22 @@ std::string splits_csv(const std::vector<SplitRun*>& splits) {
     return text;
 }
 
-std::string confusion_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
-    const std::size_t classes = data.classes.size();
-    std::vector<std::int64_t> sum(classes * classes);
+namespace {
+
+/// Test samples by truth and prediction, all splits together.
+std::vector<std::int64_t> confusion(const TwoViews& data, const std::vector<SplitRun*>& splits) {
+    std::vector<std::int64_t> sum(data.classes.size() * data.classes.size());
     for (const SplitRun* run : splits) {
         for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += run->returned().confusion[i];
     }
+    return sum;
+}
+
+}  // namespace
+
+std::string confusion_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
+    const std::size_t classes = data.classes.size();
+    const std::vector<std::int64_t> sum = confusion(data, splits);
     std::string text = "truth";
     for (const std::string& name : data.classes) text += "," + cell(name);
     for (std::size_t truth = 0; truth < classes; ++truth) {
@@ -101,6 +113,21 @@ std::string confusion_csv(const TwoViews& data, const std::vector<SplitRun*>& sp
         for (std::size_t c = 0; c < classes; ++c) text += fmt::format(",{}", sum[truth * classes + c]);
     }
     return text + "\n";
+}
+
+std::string confused_csv(const TwoViews& data, const std::vector<SplitRun*>& splits) {
+    const std::size_t classes = data.classes.size();
+    const std::vector<std::int64_t> sum = confusion(data, splits);
+    std::string text = "truth,predicted,count,per_cent\n";
+    for (std::size_t truth = 0; truth < classes; ++truth) {
+        const auto row = std::span(sum).subspan(truth * classes, classes);
+        const std::int64_t all = std::accumulate(row.begin(), row.end(), std::int64_t{0});
+        for (std::size_t c = 0; c < classes && all > 0; ++c) {
+            text += fmt::format("{},{},{},{}\n", cell(data.classes[truth]), cell(data.classes[c]), row[c],
+                                100 * static_cast<double>(row[c]) / static_cast<double>(all));
+        }
+    }
+    return text;
 }
 
 std::string reliability_csv(const std::vector<SplitRun*>& splits) {
@@ -211,11 +238,13 @@ void write_tables(const std::filesystem::path& artifacts, const TwoViews& data, 
     base::write_file(artifacts / "rounds.csv", rounds_csv(data, splits));
     base::write_file(artifacts / "splits.csv", splits_csv(splits));
     base::write_file(artifacts / "confusion.csv", confusion_csv(data, splits));
+    base::write_file(artifacts / "confused.csv", confused_csv(data, splits));
     base::write_file(artifacts / "reliability.csv", reliability_csv(splits));
     base::write_file(artifacts / "curves.csv", curves_csv(splits));
     base::write_file(artifacts / "pool.csv", pool_csv(splits));
     base::write_file(artifacts / "classes.csv", classes_csv(data, splits));
     if (!data.names[0].empty()) base::write_file(artifacts / "samples.csv", samples_csv(data));
+    write_contact_sheet(artifacts, data, splits);
 }
 
 }  // namespace plumb::families::cotrain

@@ -38,6 +38,7 @@ void CotrainTrial::open_splits() {
         std::optional<SplitState> state;
         if (states.is_array() && at < states.size() && states[at].is_object()) state = state_from_json(states[at]);
         remembered_.push_back(state ? states[at].dump() : "null");
+        remembered_round_.push_back(state ? state->round : 0);
         runs_.push_back(std::make_unique<SplitRun>(*request_.data, request_.options, context_.seed, index, std::move(state)));
     }
 }
@@ -47,6 +48,7 @@ void CotrainTrial::save() {
     std::string text = "[";
     for (const std::string& state : remembered_) text += (text.size() > 1 ? ",\n" : "") + state;
     base::replace_file(checkpoint(), text + "]\n");
+    for (std::size_t split = 0; split < runs_.size(); ++split) runs_[split]->drop_starts(remembered_round_[split]);
     saved_ = std::chrono::steady_clock::now();
 }
 
@@ -54,6 +56,7 @@ void CotrainTrial::remember(std::size_t split) {
     std::string state = to_json(runs_[split]->state()).dump();
     const std::lock_guard lock(guard_);
     remembered_[split] = std::move(state);
+    remembered_round_[split] = runs_[split]->state().round;
     if (std::chrono::steady_clock::now() - saved_ >= between_saves) save();
 }
 
@@ -100,6 +103,10 @@ void CotrainTrial::run(lab::Recorder& recorder) {
         std::vector<std::jthread> threads;
         for (std::int64_t thread = 1; thread < std::min(request_.threads, request_.splits); ++thread) threads.emplace_back(guarded);
         guarded();
+    }
+    if (!problem_ && finished()) {
+        save();
+        for (const auto& run : runs_) run->drop_starts(run->state().round + 2);
     }
     learner.keep.clear();
     learner.stop = {};

@@ -32,8 +32,9 @@ class CotrainTrial final : public lab::LongTrial {
     Request request_;
     lab::Context context_;
     std::vector<std::unique_ptr<SplitRun>> runs_;
-    std::mutex guard_;                     ///< of all below
-    std::vector<std::string> remembered_;  ///< state of every split as JSON, after its last remembered round
+    std::mutex guard_;                            ///< of all below
+    std::vector<std::string> remembered_;         ///< state of every split as JSON, after its last remembered round
+    std::vector<std::int64_t> remembered_round_;  ///< that each of them goes on with
     std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
     std::exception_ptr problem_;
 };
