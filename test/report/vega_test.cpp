@@ -230,7 +230,7 @@ TEST(VegaSpec, GivesAValueTheSameLookInEveryFigure) {
         ASSERT_EQ(scale.at("domain").size(), scale.at("range").size());
         for (std::size_t i = 0; i < scale["domain"].size(); ++i) {
             const auto [known, is_new] = colour_of.try_emplace(scale["domain"][i].get<std::string>(), scale["range"][i].get<std::string>());
-            EXPECT_EQ(known->second, scale["range"][i]) << known->first << " in " << name;
+            EXPECT_EQ(known->second, scale["range"][i].get<std::string>()) << known->first << " in " << name;
         }
     }
     std::set<std::string> colours;
