@@ -441,6 +441,14 @@ std::vector<FigureRow> averaged(const std::vector<FigureRow>& rows) {
 
 }  // namespace
 
+bool FigureData::x_is_own() const {
+    return (x_is_number || !figure.table.empty()) && std::ranges::find(keys, figure.x) == keys.end();
+}
+
+bool FigureData::colour_is_own() const {
+    return !figure.table.empty() && !colours.empty() && std::ranges::find(keys, figure.colour) == keys.end();
+}
+
 bool FigureData::has_numbers() const {
     return std::ranges::any_of(rows, [](const FigureRow& row) { return row.y.has_value(); });
 }

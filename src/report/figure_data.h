@@ -56,6 +56,9 @@ struct FigureData {
     lab::Metric::Better better = lab::Metric::Better::neither;  ///< of y
 
     bool has_numbers() const;
+    /// Whether x, and the colour, are told by no setting of a row: tables then have a column for it.
+    bool x_is_own() const;
+    bool colour_is_own() const;
 };
 
 /// Settings that vary but have no place in the declared figure become facets, so that no two different points share one.

@@ -68,15 +68,11 @@ Table figure_table(const FigureData& data) {
     if (data.has_repeats) {
         table.columns.push_back({"repeat", "repeat", Content::number});
     }
-    const bool coloured =
-        !data.figure.table.empty() && !data.colours.empty() && std::ranges::find(data.keys, data.figure.colour) == data.keys.end();
-    if (coloured) {
+    if (data.colour_is_own()) {
         table.columns.push_back({data.figure.colour, data.figure.colour});
     }
     const std::string name = ratio ? data.figure.name : data.figure.y;
-    const bool x_is_own =
-        (data.x_is_number || !data.figure.table.empty()) && std::ranges::find(data.keys, data.figure.x) == data.keys.end();
-    if (x_is_own) {
+    if (data.x_is_own()) {
         table.columns.push_back(
             {name_with_unit(data.figure.x, data.x_unit), data.x_title, data.x_is_number ? Content::number : Content::text});
     }
@@ -117,10 +113,10 @@ Table figure_table(const FigureData& data) {
         if (data.has_repeats) {
             cells.push_back({std::to_string(row.repeat), row.repeat, Tone::plain});
         }
-        if (coloured) {
+        if (data.colour_is_own()) {
             cells.push_back(row.colour.empty() ? empty_cell() : text_cell(row.colour));
         }
-        if (x_is_own) {
+        if (data.x_is_own()) {
             cells.push_back(row.x_number ? number_cell(*row.x_number, row.x) : row.x.empty() ? empty_cell() : text_cell(row.x));
         }
         cells.push_back(row.y ? number(*row.y) : empty_cell());

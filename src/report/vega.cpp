@@ -424,12 +424,10 @@ json csv_columns(const FigureData& data) {
     if (data.has_repeats) {
         columns.push_back({"repeat", "repeat"});
     }
-    if (!data.figure.table.empty() && !data.colours.empty()) {
+    if (data.colour_is_own()) {
         columns.push_back({data.figure.colour, "by"});
     }
-    const bool x_is_own =
-        std::ranges::find(data.keys, data.figure.x) == data.keys.end() && (data.x_is_number || !data.figure.table.empty());
-    if (x_is_own) {
+    if (data.x_is_own()) {
         columns.push_back({name_with_unit(data.figure.x, data.x_unit), "x"});
     }
     const std::string unit = data.figure.relative ? "" : data.y_unit;

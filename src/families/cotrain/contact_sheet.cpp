@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "families/cotrain/tables.h"
 #include "kernels/image/png_file.h"
 #include "kernels/image/resize.h"
@@ -58,7 +59,7 @@ std::string row_text(const TwoViews& data, const WrongLabel& wrong, std::size_t 
     const LedgerRow& row = wrong.row;
     const std::string names[] = {data.names[0][row.sample], data.names[1][row.sample]};
     const std::string given = row.view == 2 ? "both views together" : "view " + std::to_string(row.view);
-    const std::string cells[] = {
+    std::vector<std::string> cells = {
         files[0],
         files[1],
         data.classes[row.label] + ", in truth " + data.classes[data.truth[row.sample]],
@@ -69,9 +70,8 @@ std::string row_text(const TwoViews& data, const WrongLabel& wrong, std::size_t 
         splits == 1 ? std::string() : fmt::format("{} of {}", wrong.splits, splits),
         names[0] == names[1] ? names[0] : names[0] + ", " + names[1],
     };
-    std::string text;
-    for (const std::string& each : cells) text += (text.empty() ? "" : ",") + cell(each);
-    return text + "\n";
+    std::ranges::transform(cells, cells.begin(), cell);
+    return base::join(cells, ",") + "\n";
 }
 
 }  // namespace

@@ -8,18 +8,24 @@ namespace plumb::families::language {
 
 namespace {
 
-/// `y` against the order of n-gram models.
-lab::Figure against_order(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
+lab::Figure bars(const std::string& name, const std::string& title, const std::string& x, const std::string& y, const std::string& y_title,
+                 const std::string& colour) {
     lab::Figure figure;
     figure.name = name;
     figure.title = title;
-    figure.caption = "Interpolated Kneser-Ney, one discount an order; exp of the mean of -ln p over all predicted ids.";
     figure.mark = lab::Mark::bars;
-    figure.x = "order";
-    figure.x_title = "order";
+    figure.x = x;
+    figure.x_title = x;
     figure.y = y;
     figure.y_title = y_title;
-    figure.colour = "train";
+    figure.colour = colour;
+    return figure;
+}
+
+/// `y` against the order of n-gram models.
+lab::Figure against_order(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
+    lab::Figure figure = bars(name, title, "order", y, y_title, "train");
+    figure.caption = "Interpolated Kneser-Ney, one discount an order; exp of the mean of -ln p over all predicted ids.";
     figure.where = {{"model", std::string("ngram")}};
     return figure;
 }
@@ -86,16 +92,8 @@ lab::Figure all_runs(const Against& x) {
 
 /// `y` of trained models, by architecture and optimizer.
 lab::Figure against(const std::string& name, const std::string& title, const std::string& y, const std::string& y_title) {
-    lab::Figure figure;
-    figure.name = name;
-    figure.title = title;
+    lab::Figure figure = bars(name, title, "optimizer", y, y_title, "model");
     figure.caption = "The model whose validation was best over all evaluations of its run.";
-    figure.mark = lab::Mark::bars;
-    figure.x = "optimizer";
-    figure.x_title = "optimizer";
-    figure.y = y;
-    figure.y_title = y_title;
-    figure.colour = "model";
     figure.facet_column = "layers";
     return figure;
 }
@@ -127,8 +125,7 @@ lab::Figure overfitting() {
     figure.title = "Overfitting against capacity";
     figure.caption =
         "How much less a model knows of validation than of what it was trained on, at the last evaluation: a loss over new text less the "
-        "mean "
-        "loss over the steps since the evaluation before. Below 0: it still learns faster than it is measured.";
+        "mean loss over the steps since the evaluation before. Below 0: it still learns faster than it is measured.";
     figure.mark = lab::Mark::points;
     figure.x = "learnable";
     figure.x_title = "numbers that are trained";
